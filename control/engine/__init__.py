@@ -1,0 +1,1 @@
+"""The Docker Engine: the only place that speaks aiodocker. Observes, acts, and reads the event stream."""

@@ -1,0 +1,189 @@
+"""Every error that control answers with, one class a problem type (RFC 9457).
+
+    Problem
+    ├── BadRequest 400            ├── Unauthenticated 401      ├── Forbidden 403
+    ├── NotFound 404              ├── MethodNotAllowed 405     ├── Conflict 409 (and its kinds)
+    ├── TooLarge 413              ├── UnsupportedMediaType 415 ├── Invalid 422
+    ├── Internal 500
+    ├── EngineFailed 502          ├── EngineAway 503           ├── EngineTimeout 504
+    └── LogUnavailable 503
+
+They are raised anywhere and become a response in one place (`control.api.problems`). `detail` says what to do.
+"""
+
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+PREFIX = "urn:pontlevis:problem:"
+
+
+class Problem(Exception):
+    """An error that a client is told. Keyword arguments become further members of the problem object."""
+
+    status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
+    slug: ClassVar[str] = "internal"
+    title: ClassVar[str] = "Something broke here"
+
+    def __init__(self, detail: str, *, headers: dict[str, str] | None = None, **members: Any) -> None:  # noqa: ANN401  (any JSON)
+        super().__init__(detail)
+        self.detail = detail
+        self.headers = headers or {}
+        self.members = members
+
+    def document(self) -> dict[str, Any]:
+        """The problem object: type, title, status, detail, and what else this problem carries."""
+        return {
+            "type": PREFIX + self.slug,
+            "title": self.title,
+            "status": int(self.status),
+            "detail": self.detail,
+            **self.members,
+        }
+
+
+class BadRequest(Problem):
+    """The request can't be read."""
+
+    status, slug, title = HTTPStatus.BAD_REQUEST, "bad-request", "The request can't be read"
+
+
+class Unauthenticated(Problem):
+    """No token, or a wrong one."""
+
+    status, slug, title = HTTPStatus.UNAUTHORIZED, "unauthenticated", "A token is needed"
+
+
+class Forbidden(Problem):
+    """Understood, and never done."""
+
+    status, slug, title = HTTPStatus.FORBIDDEN, "forbidden", "This is not allowed"
+
+
+class NotFound(Problem):
+    """There is no such thing."""
+
+    status, slug, title = HTTPStatus.NOT_FOUND, "not-found", "There is no such thing"
+
+
+class MethodNotAllowed(Problem):
+    """The path exists, the method on it does not."""
+
+    status, slug, title = HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", "Another method is needed"
+
+
+class Conflict(Problem):
+    """The engine's state stands against it."""
+
+    status, slug, title = HTTPStatus.CONFLICT, "conflict", "The present state stands against it"
+
+
+class Ambiguous(Conflict):
+    """More than one thing has this name."""
+
+    slug, title = "ambiguous", "More than one thing has this name"
+
+
+class NameTaken(Conflict):
+    """The name is in use."""
+
+    slug, title = "name-taken", "The name is in use"
+
+
+class InUse(Conflict):
+    """Others still use it; `users` names them."""
+
+    slug, title = "in-use", "It is still in use"
+
+
+class ConnectedOtherwise(Conflict):
+    """The container is on the network already, with other options; `difference` tells which."""
+
+    slug, title = "connected-otherwise", "It is connected with other options"
+
+
+class AddressConflict(Conflict):
+    """The address or the subnet is taken."""
+
+    slug, title = "address-taken", "The address or subnet is taken"
+
+
+class PortTaken(Conflict):
+    """The host port is in use."""
+
+    slug, title = "port-taken", "The host port is in use"
+
+
+class NotRunning(Conflict):
+    """The container is not running."""
+
+    slug, title = "not-running", "The container is not running"
+
+
+class NetworkModeConflict(Conflict):
+    """The container's network mode, or the network's driver, rules this out."""
+
+    slug, title = "network-mode", "The network mode rules this out"
+
+
+class NoSwarm(Conflict):
+    """An overlay needs a swarm, and this engine is in none."""
+
+    slug, title = "no-swarm", "This engine is in no swarm"
+
+
+class TooLarge(Problem):
+    """The body is larger than the limit."""
+
+    status, slug, title = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", "The body is too large"
+
+
+class UnsupportedMediaType(Problem):
+    """The body is of a type that is not read here."""
+
+    status, slug, title = HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "media-type", "Another content type is needed"
+
+
+class Invalid(Problem):
+    """The request was read, and a value in it is wrong; `errors` lists each with its place."""
+
+    status, slug, title = HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", "A value is wrong"
+
+
+class BuildFailed(Problem):
+    """The image could not be built; the engine's words are in `detail`."""
+
+    status, slug, title = HTTPStatus.UNPROCESSABLE_ENTITY, "build-failed", "The image could not be built"
+
+
+class StartFailed(Problem):
+    """The container was made and could not start."""
+
+    status, slug, title = HTTPStatus.UNPROCESSABLE_ENTITY, "start-failed", "The container can't start"
+
+
+class Internal(Problem):
+    """A defect of ours. The log has the traceback under the request id; the client has only the id."""
+
+
+class EngineFailed(Problem):
+    """The engine failed in a way that has no better name here; its words are in `detail`."""
+
+    status, slug, title = HTTPStatus.BAD_GATEWAY, "engine-failed", "The Docker Engine failed"
+
+
+class EngineAway(Problem):
+    """The engine can't be reached."""
+
+    status, slug, title = HTTPStatus.SERVICE_UNAVAILABLE, "engine-away", "The Docker Engine is away"
+
+
+class EngineTimeout(Problem):
+    """The engine did not answer in time; whether it did what was asked is not known."""
+
+    status, slug, title = HTTPStatus.GATEWAY_TIMEOUT, "engine-timeout", "The Docker Engine did not answer"
+
+
+class LogUnavailable(Problem):
+    """The event log can't be read or written now."""
+
+    status, slug, title = HTTPStatus.SERVICE_UNAVAILABLE, "log-unavailable", "The event log is unavailable"

@@ -1,0 +1,78 @@
+"""The structured log: one structlog line a record on standard output, JSON off a terminal.
+
+Keys are constants, the same names as the API's fields; a test holds them against real output.
+"""
+
+import logging
+import sys
+from typing import Any, Final
+
+import structlog
+
+LOGGER = "control"
+
+# Events of control itself. Those of the event log have their kind as name: network.connect, network.disconnect.
+STARTED: Final = "control.started"
+STOPPED: Final = "control.stopped"
+TOKEN_MADE: Final = "control.token-made"  # noqa: S105  (an event's name)
+REQUEST: Final = "request"
+REQUEST_FAILED: Final = "request.failed"
+ENGINE_UP: Final = "engine.up"
+ENGINE_AWAY: Final = "engine.away"
+
+# Keys.
+REQUEST_ID: Final = "request_id"
+METHOD: Final = "method"
+PATH: Final = "path"
+STATUS: Final = "status"
+DURATION_MS: Final = "duration_ms"
+PRINCIPAL: Final = "principal"
+PROBLEM: Final = "problem"
+DETAIL: Final = "detail"
+ENGINE: Final = "engine"
+API_VERSION: Final = "api_version"
+URL: Final = "url"
+DATA_DIR: Final = "data_dir"
+VERSION: Final = "version"
+
+
+def logger() -> structlog.stdlib.BoundLogger:
+    """The one logger."""
+    bound: structlog.stdlib.BoundLogger = structlog.get_logger(LOGGER)
+    return bound
+
+
+def configure(*, form: str, level: str) -> None:
+    """Set up structlog, and send the standard library's records (uvicorn's, asyncio's) through it."""
+    json_lines = form == "json" or (form == "auto" and not sys.stdout.isatty())
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp"),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    renderers: list[Any] = (
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        if json_lines
+        else [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())]
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    logging.getLogger("uvicorn.access").disabled = True
+    for name in ("uvicorn", "uvicorn.error"):
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True

@@ -1,0 +1,86 @@
+"""Settings: each is an environment variable `CONTROL_…` with a default and a bound.
+
+Folders are lists separated by `:` as in PATH. `python -m control --help` prints this table, and a test holds
+the README's table against it.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AliasChoices, BeforeValidator, Field
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+def default_data_dir() -> Path:
+    """`/var/lib/pontlevis` for root, else the user's state folder."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/pontlevis")
+    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(state) / "pontlevis"
+
+
+def _paths(value: object) -> object:
+    return [part for part in value.split(":") if part] if isinstance(value, str) else value
+
+
+def _words(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+Paths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_paths)]
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
+
+
+class Settings(BaseSettings):
+    """How this control is set up."""
+
+    model_config = SettingsConfigDict(env_prefix="CONTROL_", frozen=True, extra="ignore")
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(7070, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    data_dir: Path = Field(
+        default_factory=default_data_dir,
+        description="Folder of the event log and the first admin token.",
+    )
+    docker_host: str = Field(
+        "unix:///run/docker.sock",
+        pattern=r"^(unix|tcp|http|https)://.+",
+        validation_alias=AliasChoices("CONTROL_DOCKER_HOST", "DOCKER_HOST"),
+        description="The engine: unix:///path or tcp://host:port. Else DOCKER_HOST, else the local socket.",
+    )
+    allowed_hosts: Words = Field(
+        ("127.0.0.1", "localhost", "[::1]"),
+        description="Host headers answered, separated by commas; others are refused against DNS rebinding.",
+    )
+    bind_roots: Paths = Field(
+        (),
+        description="Folders of the engine's host that containers may mount, separated by `:`. None by default.",
+    )
+    build_roots: Paths = Field(
+        (),
+        description="Folders that an image may be built from by path, separated by `:`. None by default.",
+    )
+    body_limit: int = Field(1_048_576, ge=1024, le=67_108_864, description="Largest JSON body, in bytes.")
+    build_limit: int = Field(
+        2_147_483_648, ge=1024, le=68_719_476_736, description="Largest build context sent, in bytes."
+    )
+    engine_timeout: float = Field(30.0, ge=0.1, le=600, description="Seconds for one call of the engine.")
+    build_timeout: float = Field(1800.0, ge=1, le=86_400, description="Seconds for a build or a pull.")
+    exec_timeout: float = Field(
+        60.0, ge=0.1, le=3600, description="Seconds for a command in a container, unless the request says."
+    )
+    output_limit: int = Field(
+        1_048_576, ge=1024, le=67_108_864, description="Bytes kept of a command's output, or of a log."
+    )
+    heartbeat: float = Field(
+        15.0, ge=0.1, le=300, description="Seconds between the comments that keep an event stream open."
+    )
+    reconcile_interval: float = Field(
+        60.0, ge=1, le=86_400, description="Seconds between comparisons of the log with the engine."
+    )
+    shutdown_timeout: int = Field(4, ge=1, le=60, description="Seconds that open requests are given at SIGTERM.")
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto", description="Log lines: json, console, or auto (console on a terminal)."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
