@@ -38,14 +38,15 @@ class ContainerRef(Record):
 
 class Endpoint(Record):
     """A container's place on a network. `id` is new at every start and every connect: it names one interval
-    of membership. What the engine did not say, or no longer knew when asked, is null."""
+    of membership. What the engine did not say, or no longer knew when asked, is null (an inspect of a network
+    leaves out gateway and aliases)."""
 
     id: str | None = None
     ipv4: str | None = None
     ipv6: str | None = None
     mac: str | None = None
     gateway: str | None = None
-    aliases: tuple[str, ...] = ()
+    aliases: tuple[str, ...] | None = None
 
 
 class MembershipState(StrEnum):

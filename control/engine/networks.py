@@ -1,0 +1,151 @@
+"""Networks and the endpoints on them: observed and acted on.
+
+What a reader may rely on (measured on Docker 20.10 and 26.1): the list leaves out who is connected, an inspect
+shows running and paused containers alone, and the engine's answer to a duplicate name depends on its version.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from aiodocker.networks import DockerNetwork
+
+from control import instants
+from control.engine.connection import Connection
+from control.engine.resolve import resolve
+from control.engine.spec import endpoint_config, network_config
+from control.errors import NameTaken
+from control.records import (
+    AddressPool,
+    ContainerRef,
+    Endpoint,
+    Ipam,
+    Membership,
+    MembershipState,
+    Network,
+    NetworkDetail,
+    NetworkRef,
+)
+from control.wanted import WantedEndpoint, WantedNetwork
+
+DEFAULT_BRIDGE: Final = "bridge"
+
+
+def network_of(raw: Mapping[str, Any]) -> Network:
+    """A network from the engine's JSON of a list or an inspect."""
+    return Network(**_network_fields(raw))
+
+
+def detail_of(raw: Mapping[str, Any]) -> NetworkDetail:
+    """A network and the containers that have a live endpoint on it, from the engine's JSON of an inspect."""
+    network = ref_of(raw)
+    members = [
+        Membership(
+            network=network,
+            container=ContainerRef(id=container, name=entry.get("Name") or None),
+            state=MembershipState.CONNECTED,
+            endpoint=Endpoint(
+                id=entry.get("EndpointID") or None,
+                ipv4=_bare(entry.get("IPv4Address")),
+                ipv6=_bare(entry.get("IPv6Address")),
+                mac=entry.get("MacAddress") or None,
+            ),
+        )
+        for container, entry in (raw.get("Containers") or {}).items()
+        # A swarm's overlay shows a pseudo-container `lb-…` or `<network>-endpoint`, whose key is no id.
+        if _is_id(container)
+    ]
+    members.sort(key=lambda member: (member.container.name or "", member.container.id))
+    return NetworkDetail(**_network_fields(raw), containers=tuple(members))
+
+
+def ref_of(raw: Mapping[str, Any]) -> NetworkRef:
+    """The short form of a network."""
+    return NetworkRef(id=raw["Id"], name=raw["Name"], driver=raw.get("Driver"), scope=raw.get("Scope"))
+
+
+def _network_fields(raw: Mapping[str, Any]) -> dict[str, Any]:
+    ipam = raw.get("IPAM") or {}
+    return {
+        "id": raw["Id"],
+        "name": raw["Name"],
+        "driver": raw["Driver"],
+        "scope": raw.get("Scope") or "local",
+        "created": instants.parse_or_none(raw.get("Created")),
+        "internal": bool(raw.get("Internal")),
+        "attachable": bool(raw.get("Attachable")),
+        "ingress": bool(raw.get("Ingress")),
+        "ipv6": bool(raw.get("EnableIPv6")),
+        "labels": raw.get("Labels") or {},
+        "options": raw.get("Options") or {},
+        "ipam": Ipam(
+            driver=ipam.get("Driver") or "default",
+            options=ipam.get("Options") or {},
+            pools=tuple(
+                AddressPool(
+                    subnet=pool.get("Subnet") or None,
+                    range=pool.get("IPRange") or None,
+                    gateway=pool.get("Gateway") or None,
+                    auxiliary_addresses=pool.get("AuxiliaryAddresses") or {},
+                )
+                for pool in ipam.get("Config") or ()
+            ),
+        ),
+    }
+
+
+def _bare(address: str | None) -> str | None:
+    """`172.18.0.2/16` → `172.18.0.2`."""
+    return address.partition("/")[0] if address else None
+
+
+def _is_id(text: str) -> bool:
+    return len(text) == 64 and all(character in "0123456789abcdef" for character in text)  # noqa: PLR2004  (an id's length)
+
+
+class Networks:
+    """The engine's networks."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def list(self, filters: Mapping[str, Sequence[str]] | None = None) -> list[Network]:
+        """Every network that passes the engine's own filters, in the engine's order."""
+        async with self._connection.use() as docker:
+            return [network_of(raw) for raw in await docker.networks.list(filters=filters or None)]
+
+    async def resolve(self, reference: str) -> Network:
+        """The one network of this name, full id, or id prefix of twelve digits or more.
+
+        Docker lets several networks bear one name, and its own look-up takes a prefix of a single digit; so the
+        list is searched here. Raises NotFound or Ambiguous.
+        """
+        return resolve("network", reference, await self.list(), lambda network: (network.id, network.name))
+
+    async def inspect(self, network_id: str) -> NetworkDetail:
+        """The network of this full id, with those connected. Raises NotFound."""
+        async with self._connection.use() as docker:
+            return detail_of(await DockerNetwork(docker, network_id).show())
+
+    async def create(self, wanted: WantedNetwork) -> NetworkDetail:
+        """Create a network. Raises NameTaken where one has this name already, which Docker itself may allow."""
+        if any(network.name == wanted.name for network in await self.list({"name": [wanted.name]})):
+            raise NameTaken(f"A network named {wanted.name!r} exists. Choose another name, or use the one there is.")
+        async with self._connection.use() as docker:
+            created = await docker.networks.create(network_config(wanted))
+        return await self.inspect(created.id)
+
+    async def remove(self, network_id: str) -> None:
+        """Remove the network of this full id. Raises NotFound, InUse, Forbidden."""
+        async with self._connection.use() as docker:
+            await DockerNetwork(docker, network_id).delete()
+
+    async def connect(self, network_id: str, container_id: str, wanted: WantedEndpoint) -> None:
+        """Connect a container to a network. Raises AlreadyConnected, AddressConflict, Invalid, …"""
+        body = {"Container": container_id, "EndpointConfig": endpoint_config(wanted)}
+        async with self._connection.use() as docker:
+            await DockerNetwork(docker, network_id).connect(body)
+
+    async def disconnect(self, network_id: str, container_id: str) -> None:
+        """Disconnect a container from a network. Raises NotConnected."""
+        async with self._connection.use() as docker:
+            await DockerNetwork(docker, network_id).disconnect({"Container": container_id})

@@ -1,0 +1,69 @@
+"""Volumes: observed and acted on."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aiodocker.volumes import DockerVolume
+
+from control import instants
+from control.engine.connection import Connection
+from control.engine.resolve import missing
+from control.records import Volume
+from control.wanted import WantedVolume
+
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
+
+
+def volume_of(raw: Mapping[str, Any]) -> Volume:
+    """A volume from the engine's JSON."""
+    return Volume(
+        name=raw["Name"],
+        driver=raw["Driver"],
+        scope=raw.get("Scope") or "local",
+        created=instants.parse_or_none(raw.get("CreatedAt")),
+        mountpoint=raw.get("Mountpoint") or None,
+        labels=raw.get("Labels") or {},
+        options=raw.get("Options") or {},
+    )
+
+
+class Volumes:
+    """The engine's volumes."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def list(self, filters: Mapping[str, Sequence[str]] | None = None) -> list[Volume]:
+        """Every volume that passes the engine's own filters."""
+        async with self._connection.use() as docker:
+            return [volume_of(raw) for raw in (await docker.volumes.list(filters=filters or None))["Volumes"] or ()]
+
+    async def inspect(self, name: str) -> Volume:
+        """The volume of this name. Raises NotFound."""
+        self._check(name)
+        async with self._connection.use() as docker:
+            return volume_of(await DockerVolume(docker, name).show())
+
+    async def create(self, wanted: WantedVolume) -> Volume:
+        """Create a volume. The engine answers with the one there is where the name is known to it."""
+        config = {
+            "Name": wanted.name,
+            "Driver": wanted.driver,
+            "DriverOpts": wanted.options,
+            "Labels": wanted.labels,
+        }
+        async with self._connection.use() as docker:
+            await docker.volumes.create(config)
+        return await self.inspect(wanted.name)
+
+    async def remove(self, name: str, *, force: bool = False) -> None:
+        """Remove a volume and what is in it. Raises NotFound, InUse."""
+        self._check(name)
+        async with self._connection.use() as docker:
+            await DockerVolume(docker, name).delete(force=force)
+
+    def _check(self, name: str) -> None:
+        # Only what may be a name goes into the path of a call: aiodocker does not escape it.
+        if _NAME.fullmatch(name) is None:
+            raise missing("volume", name)
