@@ -96,9 +96,9 @@ class WantedNetwork(Wanted):
 
 
 class WantedEndpoint(Wanted):
-    """How a container is to be on a network. What is left out, the engine chooses."""
+    """How a container is to be on a network. What is left out or null, the engine chooses."""
 
-    aliases: tuple[Alias, ...] = ()
+    aliases: tuple[Alias, ...] | None = None
     ipv4: Ipv4 | None = None
     ipv6: Ipv6 | None = None
 

@@ -211,10 +211,12 @@ class Containers:
         async with self._connection.use() as docker:
             await DockerContainer(docker, id=container_id).delete(force=force, v=volumes)
 
-    async def logs(self, container_id: str, *, limit: int, **options: Any) -> multiplexed.Output:  # noqa: ANN401  (the engine's own options)
-        """What it wrote, the last `limit` bytes of it. Options are the engine's: tail, since, until, timestamps,
-        stdout, stderr."""
+    async def logs(self, container_id: str, *, limit: int, **options: str) -> multiplexed.Output:
+        """What it wrote, the last `limit` bytes of each stream. Options are the engine's: tail, since, until,
+        timestamps, stdout, stderr."""
+        output = multiplexed.Output(limit, last=True)
         async with self._connection.use() as docker:
             tty = bool((await DockerContainer(docker, id=container_id).show())["Config"]["Tty"])
             async with docker._query(f"containers/{container_id}/logs", params=options) as response:
-                return await multiplexed.collect(response.content.iter_any(), limit=limit, raw=tty)
+                await multiplexed.collect(response.content.iter_any(), output, raw=tty)
+        return output

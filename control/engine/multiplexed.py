@@ -15,24 +15,28 @@ _STDERR: Final = 2
 
 @dataclass
 class Output:
-    """Bytes of the two streams, up to a limit in all. What came first is kept."""
+    """Bytes of the two streams, up to a limit for each. What came first is kept, or last where `last` says so."""
 
     limit: int
+    last: bool = False
     stdout: bytearray = field(default_factory=bytearray)
     stderr: bytearray = field(default_factory=bytearray)
     truncated: bool = False
 
     def add(self, stream: int, data: bytes) -> None:
         """Keep what there is room for."""
-        room = self.limit - len(self.stdout) - len(self.stderr)
-        if len(data) > room:
+        kept = self.stderr if stream == _STDERR else self.stdout
+        kept += data
+        if len(kept) > self.limit:
             self.truncated = True
-        (self.stderr if stream == _STDERR else self.stdout).extend(data[: max(room, 0)])
+            if self.last:
+                del kept[: len(kept) - self.limit]
+            else:
+                del kept[self.limit :]
 
 
-async def collect(chunks: AsyncIterator[bytes], *, limit: int, raw: bool = False) -> Output:
+async def collect(chunks: AsyncIterator[bytes], output: Output, *, raw: bool) -> None:
     """Read to the end. `raw` where a terminal makes one unframed stream of the two."""
-    output = Output(limit)
     rest = bytearray()
     async for chunk in chunks:
         if raw:
@@ -46,4 +50,3 @@ async def collect(chunks: AsyncIterator[bytes], *, limit: int, raw: bool = False
                 break
             output.add(stream, bytes(rest[_HEADER.size : end]))
             del rest[:end]
-    return output

@@ -4,6 +4,7 @@ What a reader may rely on (measured on Docker 20.10 and 26.1): the list leaves o
 shows running and paused containers alone, and the engine's answer to a duplicate name depends on its version.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -107,6 +108,7 @@ class Networks:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._creating = asyncio.Lock()
 
     async def list(self, filters: Mapping[str, Sequence[str]] | None = None) -> list[Network]:
         """Every network that passes the engine's own filters, in the engine's order."""
@@ -128,10 +130,13 @@ class Networks:
 
     async def create(self, wanted: WantedNetwork) -> NetworkDetail:
         """Create a network. Raises NameTaken where one has this name already, which Docker itself may allow."""
-        if any(network.name == wanted.name for network in await self.list({"name": [wanted.name]})):
-            raise NameTaken(f"A network named {wanted.name!r} exists. Choose another name, or use the one there is.")
-        async with self._connection.use() as docker:
-            created = await docker.networks.create(network_config(wanted))
+        # One at a time: six at once made six networks of one name on Docker 20.10, CheckDuplicate or not, and the
+        # engine works them off one by one anyway.
+        async with self._creating:
+            if any(network.name == wanted.name for network in await self.list({"name": [wanted.name]})):
+                raise NameTaken(f"There is a network {wanted.name!r}. Choose another name, or use the one there is.")
+            async with self._connection.use() as docker:
+                created = await docker.networks.create(network_config(wanted))
         return await self.inspect(created.id)
 
     async def remove(self, network_id: str) -> None:

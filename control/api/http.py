@@ -1,0 +1,133 @@
+"""Requests read and responses written: the one way that every route does both.
+
+Bodies and query parameters are pydantic models that refuse what they do not know, so that a misspelt option is
+an error and never silently nothing.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from control.api import cursors
+from control.errors import BadRequest, Invalid, UnsupportedMediaType
+
+Model = TypeVar("Model", bound=BaseModel)
+Item = TypeVar("Item")
+
+
+class Query(BaseModel):
+    """The query parameters of a request. Unknown ones are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class NoQuery(Query):
+    """No query parameters."""
+
+
+class Paging(Query):
+    """The parameters of every list."""
+
+    limit: int = Field(100, ge=1, le=1000, description="Items in one answer.")
+    after: str | None = Field(None, max_length=1024, description="The `next` of the answer before.")
+
+
+class Page(BaseModel, Generic[Item]):
+    """One answer of a list; `next` is the cursor for `after`, null at the end."""
+
+    items: tuple[Item, ...]
+    next: str | None
+
+
+Boolean = Annotated[bool, Field(strict=False)]
+
+
+async def read_body(request: Request, model: type[Model]) -> Model:
+    """The JSON body as `model`; an absent body is an empty object. Raises UnsupportedMediaType, BadRequest, Invalid,
+    TooLarge."""
+    raw = await request.body()
+    if raw:
+        require_type(request, "application/json")
+    try:
+        value = json.loads(raw or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(f"The body is no JSON: {error}.") from error
+    return _validated(model, value, "body")
+
+
+def require_type(request: Request, *types: str) -> str:
+    """The content type of the body, if it is one of `types`. A form can't send these, so a page can't forge them."""
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if given not in types:
+        raise UnsupportedMediaType(f"Send the body with Content-Type: {' or '.join(types)}, not {given or 'none'}.")
+    return given
+
+
+def read_query(request: Request, model: type[Model]) -> Model:
+    """The query parameters as `model`. A parameter given twice is a list where the model has one, else an error."""
+    values: dict[str, Any] = {}
+    for key, value in request.query_params.multi_items():
+        if key in values:
+            values[key] = [*(values[key] if isinstance(values[key], list) else [values[key]]), value]
+        else:
+            values[key] = value
+    return _validated(model, values, "query")
+
+
+def _validated(model: type[Model], value: object, place: str) -> Model:
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        errors = [
+            {"at": ".".join([place, *map(str, item["loc"])]), "message": item["msg"]}
+            for item in error.errors(include_url=False, include_context=False, include_input=False)
+        ]
+        told = "; ".join(f"{item['at']}: {item['message']}" for item in errors[:3])
+        raise Invalid(f"Correct these and send it again: {told}.", errors=errors[:100]) from error
+
+
+def reply(
+    record: BaseModel,
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    **further: Any,  # noqa: ANN401  (any JSON)
+) -> Response:
+    """A record as the JSON response; `further` members are added to it."""
+    content = record.model_dump_json()
+    if further:
+        content = f"{content[:-1]},{json.dumps(further)[1:]}"
+    return Response(content, status, dict(headers or {}), "application/json")
+
+
+def reply_page(items: Sequence[Item], paging: Paging, key: Any) -> Response:  # noqa: ANN401  (key: item to tuple of text)
+    """A page of `items`, ordered by `key`, a function from an item to a tuple of strings that no two share."""
+    chosen, following = cursors.page(items, key=key, after=paging.after, limit=paging.limit)
+    if not chosen:
+        return Response('{"items":[],"next":null}', media_type="application/json")
+    return reply_items(chosen, following)
+
+
+def reply_items(items: Sequence[Item], following: str | None) -> Response:
+    """Items and the cursor after them, as the JSON response."""
+    rendered = b",".join(_adapter(type(item)).dump_json(item) for item in items)
+    content = b'{"items":[' + rendered + b'],"next":' + json.dumps(following).encode() + b"}"
+    return Response(content, media_type="application/json")
+
+
+_ADAPTERS: dict[type, TypeAdapter[Any]] = {}
+
+
+def _adapter(kind: type) -> TypeAdapter[Any]:
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    return _ADAPTERS[kind]
+
+
+def no_content() -> Response:
+    """204."""
+    return Response(status_code=204)

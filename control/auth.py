@@ -1,0 +1,109 @@
+"""Who may ask: the Host header against a list, then a bearer token, before any routing.
+
+The list keeps a web page from reaching control by a name of its own that it points at 127.0.0.1 (DNS rebinding):
+Host and Origin agree there, so neither proves anything; the name does. The decision looks at the raw path of the
+scope alone, never at a URL put together from headers (CVE-2026-48710).
+
+The first admin token is made at the first start and kept in the data folder, readable by its owner alone. It is
+kept as it is and not as a digest, because people fetch it there; whoever may read that folder may also speak to
+the engine.
+"""
+
+import hashlib
+import os
+import secrets
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Final
+
+from starlette.authentication import AuthCredentials, AuthenticationBackend, AuthenticationError, SimpleUser
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+
+from control.errors import Forbidden, Problem, Unauthenticated
+
+TOKEN_FILE: Final = "token"  # noqa: S105  (a file's name)
+OPEN_PATHS: Final = frozenset({"/healthz"})
+_PREFIX: Final = "pontlevis_"
+
+
+class Refused(AuthenticationError):
+    """Carries the problem that a refused client is told."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.detail)
+        self.problem = problem
+
+
+class Gate(AuthenticationBackend):
+    """Lets in who bears the token."""
+
+    def __init__(self, token: str, allowed_hosts: Collection[str]) -> None:
+        self._digest = _digest(token)
+        self._hosts = frozenset(host.lower() for host in allowed_hosts)
+
+    async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, SimpleUser] | None:
+        """The principal; None on a path that is open to all. Raises Refused."""
+        self._check_host(conn.headers.getlist("host"))
+        if conn.scope["path"] in OPEN_PATHS:
+            return None
+        scheme, _, token = conn.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not secrets.compare_digest(_digest(token.strip()), self._digest):
+            raise Refused(
+                Unauthenticated(
+                    "Send `Authorization: Bearer TOKEN`. `pontlevis token` or `make token` prints the token.",
+                    headers={"WWW-Authenticate": 'Bearer realm="pontlevis"'},
+                )
+            )
+        return AuthCredentials(["admin"]), SimpleUser("admin")
+
+    def _check_host(self, hosts: list[str]) -> None:
+        if len(hosts) == 1:
+            name, colon, port = hosts[0].lower().rpartition(":")
+            host = name if colon and port.isdecimal() else hosts[0].lower()
+            if "*" in self._hosts or host in self._hosts:
+                return
+        raise Refused(
+            Forbidden(
+                f"The Host header {', '.join(hosts)[:100]!r} is not one of this server's. Ask for 127.0.0.1, or name "
+                "the host in CONTROL_ALLOWED_HOSTS."
+            )
+        )
+
+
+def on_refusal(respond: Callable[[Problem, str | None], Response]) -> Callable[[HTTPConnection, Exception], Response]:
+    """The handler for starlette's AuthenticationMiddleware, by way of the one place that writes problems."""
+
+    def handle(conn: HTTPConnection, error: Exception) -> Response:
+        assert isinstance(error, Refused)  # noqa: S101  (Gate raises nothing else)
+        return respond(error.problem, conn.scope.get("request_id"))
+
+    return handle
+
+
+def first_token(folder: Path) -> tuple[str, bool]:
+    """The admin token kept in this folder, made if there is none; and whether it was made now.
+
+    The folder is made with mode 0700 where it is missing, the file with 0600. Raises OSError.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / TOKEN_FILE
+    try:
+        if token := path.read_text().strip():
+            return token, False
+    except FileNotFoundError:
+        pass
+    token = _PREFIX + secrets.token_urlsafe(32)
+    # Written whole under another name first, so that a crash leaves no empty token.
+    draft = path.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(token + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    return token, True
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
