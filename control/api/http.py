@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -43,7 +43,12 @@ class Page(BaseModel, Generic[Item]):
     next: str | None
 
 
-Boolean = Annotated[bool, Field(strict=False)]
+def _several(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+Several = Annotated[tuple[str, ...], BeforeValidator(_several)]
+"""A query parameter that may be given several times."""
 
 
 async def read_body(request: Request, model: type[Model]) -> Model:
@@ -88,6 +93,19 @@ def _validated(model: type[Model], value: object, place: str) -> Model:
         ]
         told = "; ".join(f"{item['at']}: {item['message']}" for item in errors[:3])
         raise Invalid(f"Correct these and send it again: {told}.", errors=errors[:100]) from error
+
+
+def engine_filters(**wanted: str | tuple[str, ...] | bool | None) -> dict[str, list[str]]:
+    """The engine's filters, from the query parameters that were given."""
+    filters: dict[str, list[str]] = {}
+    for key, value in wanted.items():
+        if isinstance(value, bool):
+            filters[key] = [str(value).lower()]
+        elif isinstance(value, str):
+            filters[key] = [value]
+        elif value:
+            filters[key] = list(value)
+    return filters
 
 
 def reply(

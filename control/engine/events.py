@@ -7,7 +7,7 @@ this must only drain.
 """
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import aiohttp
@@ -49,7 +49,7 @@ class Events:
         types: tuple[str, ...],
         since: int | None = None,
         until: int | None = None,
-    ) -> AsyncIterator[EngineEvent | None]:
+    ) -> AsyncGenerator[EngineEvent | None]:
         """Events of these types (`network`, `container`), as they come, in the engine's order.
 
         The first item is None: the engine has accepted the subscription, and what happens from now on is in the

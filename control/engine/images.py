@@ -5,7 +5,7 @@ pull with 200 before it has begun; a failure comes in-band and is raised from th
 """
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from aiodocker.exceptions import DockerStreamError
@@ -95,7 +95,7 @@ class Images:
         async with self._connection.use() as docker:
             await docker.images.tag(image.id, repository, tag=tag)
 
-    def build(self, wanted: WantedBuild, tar: Body) -> AsyncIterator[Progress]:
+    def build(self, wanted: WantedBuild, tar: Body) -> AsyncGenerator[Progress]:
         """Build an image from a tar of its context, plain or gzip'd. Raises BuildFailed with the last lines."""
         path = _path(
             "build",
@@ -110,21 +110,21 @@ class Images:
         )
         return self._long(path, tar, failure=BuildFailed)
 
-    def pull(self, repository: str, tag: str, *, within: float | None = None) -> AsyncIterator[Progress]:
+    def pull(self, repository: str, tag: str, *, within: float | None = None) -> AsyncGenerator[Progress]:
         """Pull an image from the registry that its name stands for."""
         return self._long(_path("images/create", fromImage=repository, tag=tag), b"", within=within)
 
-    def load(self, tar: Body) -> AsyncIterator[Progress]:
+    def load(self, tar: Body) -> AsyncGenerator[Progress]:
         """Load images from a tar as `docker save` writes it."""
         return self._long("images/load", tar)
 
     def import_rootfs(
         self, tar: Body, repository: str, tag: str, changes: Sequence[str] = ()
-    ) -> AsyncIterator[Progress]:
+    ) -> AsyncGenerator[Progress]:
         """Make an image of one layer from a tar of a root folder. `changes` are Dockerfile instructions."""
         return self._long(_path("images/create", fromSrc="-", repo=repository, tag=tag, changes=changes), tar)
 
-    async def save(self, references: Sequence[str]) -> AsyncIterator[bytes]:
+    async def save(self, references: Sequence[str]) -> AsyncGenerator[bytes]:
         """The tar of these images, as `images/load` takes it."""
         async with (
             self._connection.use(within=self._build_timeout) as docker,
@@ -140,7 +140,7 @@ class Images:
         *,
         within: float | None = None,
         failure: type[Problem] | None = None,
-    ) -> AsyncIterator[Progress]:
+    ) -> AsyncGenerator[Progress]:
         tail: list[str] = []
         async with self._connection.use(within=within or self._build_timeout) as docker:
             try:

@@ -4,7 +4,7 @@ It is built anew from checked values: nothing that a client sends is passed on a
 does not know is how Docker's own authorisation plugins were fooled: CVE-2024-41110).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from control.wanted import WantedContainer, WantedEndpoint, WantedMount, WantedNetwork, WantedPool, WantedPort
@@ -98,8 +98,3 @@ def _list(words: Sequence[str] | None) -> list[str] | None:
 
 def _present(**pairs: Any) -> dict[str, Any]:  # noqa: ANN401  (any JSON)
     return {key: value for key, value in pairs.items() if value is not None}
-
-
-def filters_of(pairs: Mapping[str, str | None]) -> dict[str, list[str]]:
-    """The engine's filters from those that were given."""
-    return {key: [value] for key, value in pairs.items() if value is not None}

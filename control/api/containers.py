@@ -1,0 +1,184 @@
+"""Containers over HTTP."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from control import hostaccess
+from control.api.http import (
+    NoQuery,
+    Paging,
+    Query,
+    Several,
+    engine_filters,
+    no_content,
+    read_body,
+    read_query,
+    reply,
+    reply_items,
+    reply_page,
+)
+from control.api.methods import by_method
+from control.api.state import engine_of, state_of
+from control.engine.events import engine_time
+from control.instants import Instant
+from control.records import NetworkRef
+from control.wanted import WantedContainer, WantedEndpoint, WantedExec
+
+LINKS_WARNING = (
+    "links are deprecated by Docker and work one way only: put both containers on a network of your own, where "
+    "each finds the other by name"
+)
+
+
+class ListQuery(Paging):
+    """Filters are the engine's own: `name` is a part of the name, `label` is `key` or `key=value`."""
+
+    all: bool = Field(default=True, description="Stopped ones too.")
+    name: str | None = None
+    status: Literal["created", "restarting", "running", "removing", "paused", "exited", "dead"] | None = None
+    label: Several = Field((), description="May be given several times: all must match.")
+    network: str | None = None
+
+
+class StopQuery(Query):
+    """Seconds between the stop signal and the kill; left out, the container's own (10)."""
+
+    timeout: Annotated[int, Field(ge=0, le=3600)] | None = None
+
+
+class RemoveQuery(Query):
+    """`force` kills a running container first, `volumes` takes its anonymous volumes along."""
+
+    force: bool = False
+    volumes: bool = False
+
+
+class LogsQuery(Query):
+    """What to show of a container's output. `since` and `until` are RFC 3339."""
+
+    tail: Annotated[int, Field(ge=0, le=1_000_000)] = 1000
+    since: Instant | None = None
+    until: Instant | None = None
+    timestamps: bool = False
+    stdout: bool = True
+    stderr: bool = True
+
+
+async def list_containers(request: Request) -> Response:
+    """Containers, by name."""
+    query = read_query(request, ListQuery)
+    filters = engine_filters(name=query.name, status=query.status, label=query.label, network=query.network)
+    containers = await engine_of(request).containers.list(stopped=query.all, filters=filters)
+    return reply_page(containers, query, lambda container: (container.name, container.id))
+
+
+async def run_container(request: Request) -> Response:
+    """201 with the container and its Location. A run that fails leaves nothing behind."""
+    read_query(request, NoQuery)
+    wanted = await read_body(request, WantedContainer)
+    state = state_of(request)
+    engine = state["engine"]
+    hostaccess.check_mounts(wanted.mounts, state["settings"].bind_roots)
+    networks: list[tuple[NetworkRef, WantedEndpoint]] = []
+    for attachment in wanted.networks:
+        network = await engine.networks.resolve(attachment.network)
+        networks.append((NetworkRef(id=network.id, name=network.name), attachment))
+    if wanted.network_mode is not None and wanted.network_mode.startswith("container:"):
+        target = await engine.containers.resolve(wanted.network_mode.removeprefix("container:"))
+        wanted = wanted.model_copy(update={"network_mode": f"container:{target.id}"})
+    container = await engine.containers.run(wanted, networks)
+    return reply(
+        container,
+        status=201,
+        headers={"Location": f"/containers/{container.id}"},
+        warnings=[LINKS_WARNING] if wanted.links else [],
+    )
+
+
+async def inspect_container(request: Request) -> Response:
+    """A container, its networks, ports and mounts."""
+    read_query(request, NoQuery)
+    return reply(await engine_of(request).containers.resolve(request.path_params["container"]))
+
+
+async def remove_container(request: Request) -> Response:
+    """204; 409 while it runs, unless forced."""
+    query = read_query(request, RemoveQuery)
+    containers = engine_of(request).containers
+    container = await containers.resolve(request.path_params["container"])
+    await containers.remove(container.id, force=query.force, volumes=query.volumes)
+    return no_content()
+
+
+async def start_container(request: Request) -> Response:
+    """The container, running; also when it ran already."""
+    read_query(request, NoQuery)
+    containers = engine_of(request).containers
+    container = await containers.resolve(request.path_params["container"])
+    await containers.start(container.id)
+    return reply(await containers.inspect(container.id))
+
+
+async def stop_container(request: Request) -> Response:
+    """The container, stopped; also when it did not run."""
+    query = read_query(request, StopQuery)
+    containers = engine_of(request).containers
+    container = await containers.resolve(request.path_params["container"])
+    await containers.stop(container.id, timeout=query.timeout)
+    return reply(await containers.inspect(container.id))
+
+
+async def exec_in_container(request: Request) -> Response:
+    """Exit code and output of a command, when it has ended. A command that fails is no error of this call."""
+    read_query(request, NoQuery)
+    wanted = await read_body(request, WantedExec)
+    engine = engine_of(request)
+    container = await engine.containers.resolve(request.path_params["container"])
+    return reply(await engine.execs.run(container.id, wanted))
+
+
+async def show_ports(request: Request) -> Response:
+    """Ports, exposed and published."""
+    read_query(request, NoQuery)
+    container = await engine_of(request).containers.resolve(request.path_params["container"])
+    return reply_items(container.ports, None)
+
+
+async def show_logs(request: Request) -> Response:
+    """What the container wrote, the end of it."""
+    query = read_query(request, LogsQuery)
+    state = state_of(request)
+    containers = state["engine"].containers
+    container = await containers.resolve(request.path_params["container"])
+    options = {
+        "tail": str(query.tail),
+        "timestamps": str(query.timestamps).lower(),
+        "stdout": str(query.stdout).lower(),
+        "stderr": str(query.stderr).lower(),
+    }
+    for key, instant in (("since", query.since), ("until", query.until)):
+        if instant is not None:
+            options[key] = engine_time(instant)
+    output = await containers.logs(container.id, limit=state["settings"].output_limit, **options)
+    return JSONResponse(
+        {
+            "stdout": output.stdout.decode(errors="replace"),
+            "stderr": output.stderr.decode(errors="replace"),
+            "truncated": output.truncated,
+        }
+    )
+
+
+routes = [
+    Route("/containers", by_method(GET=list_containers, POST=run_container)),
+    Route("/containers/{container}", by_method(GET=inspect_container, DELETE=remove_container)),
+    Route("/containers/{container}/start", by_method(POST=start_container)),
+    Route("/containers/{container}/stop", by_method(POST=stop_container)),
+    Route("/containers/{container}/exec", by_method(POST=exec_in_container)),
+    Route("/containers/{container}/ports", by_method(GET=show_ports)),
+    Route("/containers/{container}/logs", by_method(GET=show_logs)),
+]

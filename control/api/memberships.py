@@ -1,0 +1,109 @@
+"""Memberships over HTTP: a container on a network, by PUT and DELETE, because saying it twice is saying it once."""
+
+import contextlib
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from control.api.http import NoQuery, Paging, no_content, read_body, read_query, reply, reply_page
+from control.api.methods import by_method
+from control.api.state import engine_of
+from control.engine import Engine
+from control.engine.faults import AlreadyConnected, NotConnected
+from control.errors import ConnectedOtherwise, NotFound
+from control.records import Container, Membership, Network
+from control.wanted import WantedEndpoint
+
+
+def membership_on(container: Container, network: Network) -> Membership | None:
+    """The container's membership of the network, or None."""
+    for member in container.networks:
+        # A container that never ran names its networks and leaves their ids empty.
+        if (member.network.id or network.id) == network.id and member.network.name in {network.name, network.id}:
+            return member
+    return None
+
+
+def difference(wanted: WantedEndpoint, member: Membership) -> dict[str, dict[str, object]]:
+    """Where a membership is not as wanted: option → {wanted, present}. What was not asked for does not differ."""
+    present = member.endpoint
+    differs: dict[str, dict[str, object]] = {}
+    if wanted.aliases is not None and set(wanted.aliases) != set(present.aliases or ()):
+        differs["aliases"] = {"wanted": sorted(wanted.aliases), "present": sorted(present.aliases or ())}
+    for option in ("ipv4", "ipv6"):
+        asked, is_now = getattr(wanted, option), getattr(present, option)
+        if asked is not None and asked != is_now:
+            differs[option] = {"wanted": asked, "present": is_now}
+    return differs
+
+
+async def list_members(request: Request) -> Response:
+    """The containers on a network now, by name: connected, and configured to join at their start."""
+    query = read_query(request, Paging)
+    engine = engine_of(request)
+    network = await engine.networks.resolve(request.path_params["network"])
+    containers = await engine.containers.list(filters={"network": [network.id]})
+    members = [member for container in containers if (member := membership_on(container, network)) is not None]
+    return reply_page(members, query, lambda member: (member.container.name or "", member.container.id))
+
+
+async def show_member(request: Request) -> Response:
+    """One membership; 404 where the container is not on the network."""
+    read_query(request, NoQuery)
+    _, network, container = await _pair(request)
+    return reply(_required(container, network))
+
+
+async def connect(request: Request) -> Response:
+    """201 connected now, 200 already so, 409 connected with other options."""
+    read_query(request, NoQuery)
+    wanted = await read_body(request, WantedEndpoint)
+    engine, network, container = await _pair(request)
+    member = membership_on(container, network)
+    if member is None:
+        try:
+            await engine.networks.connect(network.id, container.id, wanted)
+        except AlreadyConnected:  # by someone else, since it was looked at
+            member = _required(await engine.containers.inspect(container.id), network)
+        else:
+            member = _required(await engine.containers.inspect(container.id), network)
+            place = f"/networks/{network.id}/containers/{container.id}"
+            return reply(member, status=201, headers={"Location": place})
+    if differs := difference(wanted, member):
+        raise ConnectedOtherwise(
+            f"{container.name} is on {network.name} with another {' and '.join(differs)}. Disconnect it first "
+            "(DELETE), then connect it as you want it.",
+            difference=differs,
+        )
+    return reply(member)
+
+
+async def disconnect(request: Request) -> Response:
+    """204, also when it was not connected."""
+    read_query(request, NoQuery)
+    engine, network, container = await _pair(request)
+    if membership_on(container, network) is not None:
+        with contextlib.suppress(NotConnected):  # someone else was quicker
+            await engine.networks.disconnect(network.id, container.id)
+    return no_content()
+
+
+async def _pair(request: Request) -> tuple[Engine, Network, Container]:
+    engine = engine_of(request)
+    network = await engine.networks.resolve(request.path_params["network"])
+    container = await engine.containers.resolve(request.path_params["container"])
+    return engine, network, container
+
+
+def _required(container: Container, network: Network) -> Membership:
+    member = membership_on(container, network)
+    if member is None:
+        raise NotFound(f"{container.name} is not on {network.name}. Connect it with PUT.")
+    return member
+
+
+routes = [
+    Route("/networks/{network}/containers", by_method(GET=list_members)),
+    Route("/networks/{network}/containers/{container}", by_method(GET=show_member, PUT=connect, DELETE=disconnect)),
+]

@@ -1,0 +1,31 @@
+"""What the routes work with, made in the lifespan by `control.app` and typed here."""
+
+from typing import TypedDict, cast
+
+import anyio
+from starlette.requests import HTTPConnection
+
+from control.engine import Engine
+from control.eventlog.recorder import Recorder
+from control.eventlog.store import Store
+from control.settings import Settings
+
+
+class State(TypedDict):
+    """The lifespan's state."""
+
+    settings: Settings
+    engine: Engine
+    store: Store
+    recorder: Recorder
+    stopping: anyio.Event
+
+
+def state_of(conn: HTTPConnection) -> State:
+    """The state behind a request."""
+    return cast("State", conn.scope["state"])
+
+
+def engine_of(conn: HTTPConnection) -> Engine:
+    """The engine behind a request."""
+    return state_of(conn)["engine"]

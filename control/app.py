@@ -1,0 +1,75 @@
+"""The application: the one place that wires.
+
+Outermost first: request id, log line and metrics; starlette's own error handling; the gate (Host, token), before
+any routing; the limit of a body; the routes.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+import anyio
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.authentication import AuthenticationMiddleware
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+
+from control.api import containers, events, health, images, memberships, networks, volumes
+from control.api.problems import HANDLERS, problem_response
+from control.api.requests import Requests
+from control.api.state import State
+from control.auth import Gate, on_refusal
+from control.engine import Engine
+from control.eventlog.recorder import Recorder
+from control.eventlog.store import Store
+from control.settings import Settings
+
+
+def create_app(settings: Settings, store: Store, token: str, *, on_start: Callable[[anyio.Event], None]) -> Requests:
+    """The ASGI app. `store` is open and is closed by who opened it. `on_start` is handed the event that, once set,
+    ends the streams: at the signal to stop, because a server that waits for open requests would wait for them."""
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[State]:
+        engine = Engine(
+            settings.docker_host,
+            timeout=settings.engine_timeout,
+            build_timeout=settings.build_timeout,
+            exec_timeout=settings.exec_timeout,
+            output_limit=settings.output_limit,
+        )
+        recorder = Recorder(engine, store, interval=settings.reconcile_interval)
+        stopping = anyio.Event()
+        on_start(stopping)
+        recording = asyncio.create_task(recorder.run(), name="recorder")
+        try:
+            yield State(settings=settings, engine=engine, store=store, recorder=recorder, stopping=stopping)
+        finally:
+            recording.cancel()
+            with suppress(asyncio.CancelledError):
+                await recording
+            await engine.close()
+
+    app = Starlette(
+        routes=[
+            *health.routes,
+            *memberships.routes,
+            *networks.routes,
+            *containers.routes,
+            *volumes.routes,
+            *images.routes(settings.build_limit),
+            *events.routes,
+        ],
+        middleware=[
+            Middleware(
+                AuthenticationMiddleware,
+                backend=Gate(token, settings.allowed_hosts),
+                on_error=on_refusal(problem_response),
+            ),
+            Middleware(RequestBodyLimitMiddleware, max_body_size=settings.body_limit),
+        ],
+        exception_handlers=HANDLERS,
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False
+    return Requests(app)
