@@ -92,9 +92,7 @@ def step(known: Known | None, seen: Seen) -> tuple[Known | None, tuple[Transitio
             return replace(known, endpoint=_fuller(held, seen.endpoint)), ()
         # An endpoint's id is that of one interval: the end of the interval before, and the start of this one, were
         # missed. When it ended is not known.
-        missed = _transition(
-            known, replace(seen, state=MembershipState.ABSENT, endpoint=None, source=Source.RECONCILE)
-        )
+        missed = _transition(known, replace(seen, state=MembershipState.ABSENT, endpoint=None, source=Source.RECONCILE))
         return Known(seen.state, seen.at, seen.endpoint), (missed, _transition(None, seen))
     change = _transition(known, seen)
     after = None if seen.state is MembershipState.ABSENT else Known(seen.state, seen.at, seen.endpoint)

@@ -90,7 +90,7 @@ class Keys:
         if endpoint not in self._endpoints:
             if len(self._endpoints) > 10_000:  # noqa: PLR2004  (a bound on memory; a row more is the only cost)
                 self._endpoints.clear()
-            aliases = json.dumps(endpoint.aliases) if endpoint.aliases else None
+            aliases = None if endpoint.aliases is None else json.dumps(endpoint.aliases)
             given = (endpoint.id, endpoint.ipv4, endpoint.ipv6, endpoint.mac, endpoint.gateway, aliases)
             self._endpoints[endpoint] = _inserted(
                 self._connection.execute(
@@ -157,9 +157,7 @@ def write(connection: sqlite3.Connection, keys: Keys, batch: Batch) -> list[Even
             )  # fmt: skip
     if batch.handled:
         connection.executemany("INSERT INTO handled (digest) VALUES (?)", [(digest,) for digest in batch.handled])
-        connection.execute(
-            "DELETE FROM handled WHERE number <= (SELECT max(number) FROM handled) - ?", (HANDLED_KEPT,)
-        )
+        connection.execute("DELETE FROM handled WHERE number <= (SELECT max(number) FROM handled) - ?", (HANDLED_KEPT,))
     connection.execute(
         "UPDATE checkpoint SET cursor = coalesce(?, cursor), verified = coalesce(?, verified)",
         (batch.cursor, batch.verified),
@@ -243,7 +241,7 @@ def _endpoint(row: Sequence[Any]) -> Endpoint | None:
     key, id_, ipv4, ipv6, mac, gateway, aliases = row
     if key is None:
         return None
-    return Endpoint(id=id_, ipv4=ipv4, ipv6=ipv6, mac=mac, gateway=gateway, aliases=json.loads(aliases or "[]"))
+    return Endpoint(id=id_, ipv4=ipv4, ipv6=ipv6, mac=mac, gateway=gateway, aliases=aliases and json.loads(aliases))
 
 
 def _inserted(cursor: sqlite3.Cursor) -> int:

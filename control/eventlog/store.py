@@ -2,7 +2,7 @@
 
 Concurrency: one thread writes, for one process: a lock on a file in the data folder keeps a second one out. Reads
 go through threads of their own, each with its own read-only connection, and never wait for the writer (WAL). A
-follower waits on the one condition, which is notified when a batch is durable and not before. A caller of
+follower waits on the one event, which is set when a batch is durable and not before. A caller of
 `append` that goes away leaves the write to run to its end.
 
 What survives a crash: every batch whose `append` returned (`synchronous=FULL`), whole. A batch is events,
@@ -51,7 +51,7 @@ class Store:
         self._local = threading.local()
         self._reading: list[sqlite3.Connection] = []
         self._last = 0
-        self._grown = asyncio.Condition()
+        self._grown = asyncio.Event()
 
     @property
     def last(self) -> int:
@@ -133,8 +133,8 @@ class Store:
                 yield event
             # A full page may have left some; else all up to `newest` was looked at.
             after = events[-1].seq if len(events) == PAGE else max([newest, after, *(event.seq for event in events)])
-            async with self._grown:
-                await self._grown.wait_for(lambda after=after: self._last > after)  # type: ignore[misc]
+            while self._last <= after:
+                await self._grown.wait()
 
     def _write(self, batch: Batch) -> list[Event]:
         connection = self._writing()
@@ -152,12 +152,9 @@ class Store:
 
     def _grow(self, last: int) -> None:
         self._last = last
-        task = asyncio.ensure_future(self._notify())
-        task.add_done_callback(lambda done: done.exception())
-
-    async def _notify(self) -> None:
-        async with self._grown:
-            self._grown.notify_all()
+        # Each growth has an event of its own, so that whoever waits is woken once and no one has to clear it.
+        self._grown.set()
+        self._grown = asyncio.Event()
 
     async def _run(self, where: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         try:
