@@ -40,16 +40,16 @@ BACKOFF: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
 class Recorder:
     """Keeps the log of one engine in one store. Start `run` as a task; cancel it to stop."""
 
-    def __init__(self, engine: "Engine", store: Store, *, reconcile_interval: float) -> None:
+    def __init__(self, engine: "Engine", store: Store, *, interval: float) -> None:
+        """`interval`: seconds between comparisons of the log with the engine."""
         self._engine = engine
         self._store = store
-        self._interval = reconcile_interval
+        self._interval = interval
         self._up = asyncio.Event()
         self._writable = True
         self._session = 0
         self._compared = 0
 
-    @property
     def trouble(self) -> str | None:
         """Why the log can't be relied on to be complete and current now, or None when it can."""
         if not self._writable:
@@ -59,11 +59,6 @@ class Recorder:
         if self._compared != self._session:
             return "The event log is being compared with the engine."
         return None
-
-    @property
-    def ready(self) -> bool:
-        """Whether the log is complete and current."""
-        return self.trouble is None
 
     async def run(self) -> None:
         """Record until cancelled."""

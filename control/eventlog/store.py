@@ -2,7 +2,8 @@
 
 Concurrency: one thread writes, for one process: a lock on a file in the data folder keeps a second one out. Reads
 go through threads of their own, each with its own read-only connection, and never wait for the writer (WAL). A
-follower waits on the one event, which is set when a batch is durable and not before. A caller of
+follower reads the rows past its own number, then waits on the one event that is set when a batch is durable,
+and not before. A caller of
 `append` that goes away leaves the write to run to its end.
 
 What survives a crash: every batch whose `append` returned (`synchronous=FULL`), whole. A batch is events,
@@ -15,7 +16,7 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, TypeVar
@@ -28,7 +29,6 @@ from control.records import Event
 FILE: Final = "events.sqlite3"
 LOCK: Final = "events.lock"
 READERS: Final = 2
-PAGE: Final = 500
 
 T = TypeVar("T")
 
@@ -120,21 +120,14 @@ class Store:
 
         return await self._run(self._writer, work)
 
-    async def read(self, wanted: Filter, after: int = 0, limit: int = PAGE) -> list[Event]:
+    async def read(self, wanted: Filter, after: int, limit: int) -> list[Event]:
         """Events past the number `after`, up to `limit`, by number. Raises LogUnavailable."""
         return await self._run(self._readers, lambda: rows.read(self._reader(), wanted, after, limit))
 
-    async def follow(self, wanted: Filter, after: int) -> AsyncIterator[Event]:
-        """Every event past the number `after`, those to come as well. Raises LogUnavailable."""
-        while True:
-            newest = self._last
-            events = await self.read(wanted, after, PAGE)
-            for event in events:
-                yield event
-            # A full page may have left some; else all up to `newest` was looked at.
-            after = events[-1].seq if len(events) == PAGE else max([newest, after, *(event.seq for event in events)])
-            while self._last <= after:
-                await self._grown.wait()
+    async def past(self, seq: int) -> None:
+        """Wait until there is an event past this number."""
+        while self._last <= seq:
+            await self._grown.wait()
 
     def _write(self, batch: Batch) -> list[Event]:
         connection = self._writing()
