@@ -4,20 +4,13 @@ Folders are lists separated by `:` as in PATH. `python -m control --help` prints
 the README's table against it.
 """
 
-import os
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AliasChoices, BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-
-def default_data_dir() -> Path:
-    """`/var/lib/pontlevis` for root, else the user's state folder."""
-    if os.geteuid() == 0:
-        return Path("/var/lib/pontlevis")
-    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return Path(state) / "pontlevis"
+from control.datafolder import default_data_dir
 
 
 def _paths(value: object) -> object:

@@ -1,0 +1,18 @@
+"""What a command ends with when it can't do its work."""
+
+from typing import Final
+
+import click
+
+INTERRUPTED: Final = 130
+
+
+class Failed(click.ClickException):
+    """One line for the person at the shell; exit code 1."""
+
+    exit_code = 1
+
+    def show(self, file: object = None) -> None:
+        """Write the line to standard error."""
+        del file
+        click.echo(f"pontlevis: {self.message}", err=True)
