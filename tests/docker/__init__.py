@@ -1,0 +1,1 @@
+"""Tests of docker/: what readies an engine and images."""

@@ -1,0 +1,1 @@
+"""Whole stories and commands, on a real engine."""
