@@ -1,7 +1,7 @@
 """The application: the one place that wires.
 
 Outermost first: request id, log line and metrics; starlette's own error handling; the gate (Host, token), before
-any routing; the limit of a body; the routes.
+any routing; the routes.
 """
 
 import asyncio
@@ -12,7 +12,6 @@ import anyio
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
-from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from control.api import containers, events, health, images, memberships, networks, volumes
 from control.api.problems import HANDLERS, problem_response
@@ -57,7 +56,7 @@ def create_app(settings: Settings, store: Store, token: str, *, on_start: Callab
             *networks.routes,
             *containers.routes,
             *volumes.routes,
-            *images.routes(settings.build_limit),
+            *images.routes,
             *events.routes,
         ],
         middleware=[
@@ -66,7 +65,6 @@ def create_app(settings: Settings, store: Store, token: str, *, on_start: Callab
                 backend=Gate(token, settings.allowed_hosts),
                 on_error=on_refusal(problem_response),
             ),
-            Middleware(RequestBodyLimitMiddleware, max_body_size=settings.body_limit),
         ],
         exception_handlers=HANDLERS,
         lifespan=lifespan,

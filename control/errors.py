@@ -95,6 +95,18 @@ class InUse(Conflict):
     slug, title = "in-use", "It is still in use"
 
 
+class AlreadyConnected(Conflict):
+    """The container has an endpoint on this network already."""
+
+    slug, title = "already-connected", "It is connected already"
+
+
+class NotConnected(Conflict):
+    """The container has no endpoint on this network."""
+
+    slug, title = "not-connected", "It is not connected"
+
+
 class ConnectedOtherwise(Conflict):
     """The container is on the network already, with other options; `difference` tells which."""
 

@@ -58,7 +58,8 @@ class RemoveQuery(Query):
 
 
 class LogsQuery(Query):
-    """What to show of a container's output. `since` and `until` are RFC 3339."""
+    """What to show of a container's output. `since` and `until` are RFC 3339. The engine counts the lines of `tail`
+    over both streams, before it leaves one out."""
 
     tail: Annotated[int, Field(ge=0, le=1_000_000)] = 1000
     since: Instant | None = None

@@ -5,7 +5,7 @@ an error and never silently nothing.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
@@ -13,7 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from control.api import cursors
-from control.errors import BadRequest, Invalid, UnsupportedMediaType
+from control.api.state import state_of
+from control.errors import BadRequest, Invalid, TooLarge, UnsupportedMediaType
 
 Model = TypeVar("Model", bound=BaseModel)
 Item = TypeVar("Item")
@@ -54,7 +55,8 @@ Several = Annotated[tuple[str, ...], BeforeValidator(_several)]
 async def read_body(request: Request, model: type[Model]) -> Model:
     """The JSON body as `model`; an absent body is an empty object. Raises UnsupportedMediaType, BadRequest, Invalid,
     TooLarge."""
-    raw = await request.body()
+    limit = state_of(request)["settings"].body_limit
+    raw = b"".join([chunk async for chunk in read_chunks(request, limit, "CONTROL_BODY_LIMIT")])
     if raw:
         require_type(request, "application/json")
     try:
@@ -62,6 +64,20 @@ async def read_body(request: Request, model: type[Model]) -> Model:
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"The body is no JSON: {error}.") from error
     return _validated(model, value, "body")
+
+
+async def read_chunks(request: Request, limit: int, setting: str) -> AsyncGenerator[bytes]:
+    """The body as it comes, up to `limit` bytes, which `setting` sets. Raises TooLarge, before reading any of it
+    where the client says its length."""
+    too_large = TooLarge(f"The body may have {limit} bytes at most; the operator allows more with {setting}.")
+    if int(request.headers.get("content-length", "0")) > limit:
+        raise too_large
+    total = 0
+    async for chunk in request.stream():
+        total += len(chunk)
+        if total > limit:
+            raise too_large
+        yield chunk
 
 
 def require_type(request: Request, *types: str) -> str:

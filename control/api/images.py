@@ -13,8 +13,6 @@ from typing import IO
 
 from pydantic import Field
 from sse_starlette import EventSourceResponse, ServerSentEvent
-from starlette.middleware import Middleware
-from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -28,6 +26,7 @@ from control.api.http import (
     engine_filters,
     no_content,
     read_body,
+    read_chunks,
     read_query,
     reply,
     reply_page,
@@ -134,7 +133,6 @@ async def _by_path(request: Request, state: State, context: IO[bytes]) -> Wanted
 
 
 async def _by_tar(request: Request, state: State, context: IO[bytes]) -> WantedBuild:
-    del state
     query = read_query(request, BuildQuery)
     wanted = WantedBuild(
         tag=query.tag,
@@ -144,7 +142,7 @@ async def _by_tar(request: Request, state: State, context: IO[bytes]) -> WantedB
         labels=_pairs("label", query.label),
         no_cache=query.no_cache,
     )
-    async for chunk in request.stream():
+    async for chunk in read_chunks(request, state["settings"].build_limit, "CONTROL_BUILD_LIMIT"):
         await asyncio.to_thread(context.write, chunk)
     return wanted
 
@@ -188,11 +186,8 @@ async def _events(state: State, wanted: WantedBuild, context: IO[bytes]) -> Asyn
             yield ServerSentEvent(json.dumps(problem.document()), event="problem", sep="\n")
 
 
-def routes(build_limit: int) -> list[Route]:
-    """The routes; a build's body may be larger than others."""
-    larger = [Middleware(RequestBodyLimitMiddleware, max_body_size=build_limit)]
-    return [
-        Route("/images", by_method(GET=list_images)),
-        Route("/images/build", by_method(POST=build_image), middleware=larger),
-        Route("/images/{image:path}", by_method(GET=inspect_image, DELETE=remove_image)),
-    ]
+routes = [
+    Route("/images", by_method(GET=list_images)),
+    Route("/images/build", by_method(POST=build_image)),
+    Route("/images/{image:path}", by_method(GET=inspect_image, DELETE=remove_image)),
+]

@@ -10,8 +10,7 @@ from control.api.http import NoQuery, Paging, no_content, read_body, read_query,
 from control.api.methods import by_method
 from control.api.state import engine_of
 from control.engine import Engine
-from control.engine.faults import AlreadyConnected, NotConnected
-from control.errors import ConnectedOtherwise, NotFound
+from control.errors import AlreadyConnected, ConnectedOtherwise, NotConnected, NotFound
 from control.records import Container, Membership, Network
 from control.wanted import WantedEndpoint
 
@@ -43,7 +42,9 @@ async def list_members(request: Request) -> Response:
     query = read_query(request, Paging)
     engine = engine_of(request)
     network = await engine.networks.resolve(request.path_params["network"])
-    containers = await engine.containers.list(filters={"network": [network.id]})
+    containers = await engine.containers.list(filters={"network": [network.id, network.name]})
+    # A container that never ran on it is known to the engine by the network's name alone; one of another network of
+    # this name is sorted out by its id.
     members = [member for container in containers if (member := membership_on(container, network)) is not None]
     return reply_page(members, query, lambda member: (member.container.name or "", member.container.id))
 

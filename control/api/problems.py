@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.types import ExceptionHandler
 
 from control import log
-from control.errors import BadRequest, Internal, MethodNotAllowed, NotFound, Problem, TooLarge
+from control.errors import BadRequest, Internal, MethodNotAllowed, NotFound, Problem
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -28,7 +28,7 @@ async def _problem(request: Request, error: Exception) -> Response:
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
-    """Starlette's own errors: no such route, another method, a body past the limit."""
+    """Starlette's own errors: no such route, another method."""
     assert isinstance(error, HTTPException)  # noqa: S101  (registered for this class alone)
     headers = dict(error.headers or {})
     path = request.scope["path"]
@@ -38,9 +38,6 @@ async def _http_error(request: Request, error: Exception) -> Response:
     elif error.status_code == MethodNotAllowed.status:
         allowed = headers.get("Allow", "")
         problem = MethodNotAllowed(f"{path} takes {allowed}, not {request.method}.", headers=headers)
-    elif error.status_code == TooLarge.status:
-        limit = request.scope.get("starlette.max_body_size")
-        problem = TooLarge(f"The body may have {limit} bytes: see CONTROL_BODY_LIMIT and CONTROL_BUILD_LIMIT.")
     else:
         problem = BadRequest(error.detail, headers=headers)
     return await _problem(request, problem)

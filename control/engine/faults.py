@@ -5,10 +5,11 @@ the same fault is 400, 403, 404 or 500 from one case and version to another), so
 """
 
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
 from control.errors import (
     AddressConflict,
+    AlreadyConnected,
     Ambiguous,
     BadRequest,
     Conflict,
@@ -20,6 +21,7 @@ from control.errors import (
     NameTaken,
     NetworkModeConflict,
     NoSwarm,
+    NotConnected,
     NotFound,
     NotRunning,
     PortTaken,
@@ -30,71 +32,86 @@ from control.errors import (
 UNREACHABLE: Final = 900  # aiodocker's own status for a connection that failed
 
 
-class AlreadyConnected(Conflict):
-    """The container has an endpoint on this network already."""
+class Fault(NamedTuple):
+    """What an engine's wording means: any of `words` (regular expressions), in any case."""
 
-    slug, title = "already-connected", "It is connected already"
-
-
-class NotConnected(Conflict):
-    """The container has no endpoint on this network."""
-
-    slug, title = "not-connected", "It is not connected"
+    kind: type[Problem]
+    hint: str
+    words: tuple[str, ...]
 
 
-_BY_WORDS: Final[tuple[tuple[str, type[Problem], str], ...]] = (
-    # Networks
-    (r"endpoint with name .* already exists in network", AlreadyConnected, "Disconnect it first."),
-    (r"is already attached to network", AlreadyConnected, "Disconnect it first."),
-    (r"is not connected to (the )?network", NotConnected, "There is nothing to disconnect."),
-    (r"has active endpoints", InUse, "Disconnect its containers first."),
-    (r"could not find an available, non-overlapping|all predefined address pools", AddressConflict,
-     "The engine's address pools are used up: remove unused networks, or give a subnet of your own."),
-    (r"pool overlaps with other one", AddressConflict, "Choose a subnet that no other network has."),
-    (r"network with name .* already exists", NameTaken, "Choose another name, or use the network there is."),
-    (r"is ambiguous|multiple IDs found|ambiguous network", Ambiguous, "Use the full id."),
-    (r"conflicts with (existing )?network|cannot create network .*networks have (overlapping|same)", AddressConflict,
-     "Choose another subnet or bridge name."),
-    (r"address already in use.*(ip|address)|requested address is already|address already in use$", AddressConflict,
-     "Choose another address."),
-    (r"invalid address .*does not belong to any|no configured subnet or ip-range contain the ip address|"
-     r"no available IPv4 addresses|invalid (IPv4|IPv6) address", Invalid, "Choose an address inside the subnet."),
-    (r"supported (only )?when connecting to networks with user configured subnets|"
-     r"user.specified IP address is supported (on|only)", Invalid,
-     "Give the network a subnet of your own to use fixed addresses."),
-    (r"network-scoped alias(es)? .*only .*user.defined|network-scoped alias is supported only", Invalid,
-     "Aliases work on networks that you create, not on the default bridge."),
-    (r"(connected|disconnected|attached) (to|from) (host|multiple)|"
-     r"cannot be (dis)?connected (to|from) host|host network|multiple networks with one of the networks in private|"
-     r"sharing network namespace|container .* using the .* network mode", NetworkModeConflict,
-     "Run the container anew with another network mode."),
-    (r"pre-defined network|operation is not permitted on predefined", Forbidden,
-     "The networks bridge, host and none are the engine's own."),
-    (r"not a swarm manager|node is not part of a swarm|swarm (is )?not (active|initialized)", NoSwarm,
-     "Initialise a swarm on this engine first, or choose another driver."),
-    (r"cannot create .*overlay.*|datastore for scope \"global\" is not initialized", NoSwarm,
-     "Initialise a swarm on this engine first, or choose another driver."),
-    (r"plugin .* not found|could not find plugin|error looking up (network|volume) plugin", Invalid,
-     "Choose a driver that this engine has."),
-    (r"invalid (subnet|pool|cidr|network config)|invalid CIDR|no matching subnet for|"
-     r"failed to parse pool request|bad format", Invalid, "Correct the address configuration."),
-    # Containers
-    (r"container name .* is already in use", NameTaken, "Choose another name, or remove that container."),
-    (r"port is already allocated|bind for .* failed|failed to bind port|cannot assign requested address|"
-     r"listen tcp.*address already in use", PortTaken, "Choose another host port or address."),
-    (r"executable file not found|no such file or directory: unknown|permission denied: unknown|"
-     r"oci runtime|failed to create shim|exec format error", StartFailed,
-     "Correct the command, the mounts or the options."),
-    (r"invalid mount config|bind source path does not exist|invalid volume specification", Invalid,
-     "Correct the mount."),
-    (r"is not running|is not paused|container .* is paused|is already paused", NotRunning, "Change its state first."),
-    (r"you cannot remove a (running|paused|restarting)", InUse, "Stop it first, or use force=true."),
-    (r"volume is in use", InUse, "Remove the containers that use it first."),
-    (r"image is (being )?used|image has dependent child|is using its referenced image", InUse,
-     "Remove what uses it first."),
-    (r"a volume named .* already exists|volume name .* (is )?in use", NameTaken, "Choose another name."),
+_FAULTS: Final = (
+    Fault(AlreadyConnected, "Disconnect it first.", (
+        "endpoint with name .* already exists in network", "is already attached to network",
+    )),
+    Fault(NotConnected, "There is nothing to disconnect.", ("is not connected to (the )?network",)),
+    Fault(InUse, "Disconnect its containers first.", ("has active endpoints",)),
+    Fault(AddressConflict, "The engine's address pools are used up: remove unused networks, or give a subnet.", (
+        "could not find an available, non-overlapping", "all predefined address pools",
+    )),
+    Fault(AddressConflict, "Choose a subnet that no other network has.", ("pool overlaps with other one",)),
+    Fault(NameTaken, "Choose another name, or use the network there is.", ("network with name .* already exists",)),
+    Fault(Ambiguous, "Use the full id.", ("is ambiguous", "multiple ids found", "ambiguous network")),
+    Fault(AddressConflict, "Choose another subnet or bridge name.", (
+        "conflicts with (existing )?network", "cannot create network .*networks have (overlapping|same)",
+    )),
+    Fault(PortTaken, "Choose another host port or address.", (
+        "port is already allocated", "bind for .* failed", "failed to bind port", "cannot assign requested address",
+        "(listen|bind).*address already in use",
+    )),
+    Fault(AddressConflict, "Choose another address.", ("address already in use", "requested address is already")),
+    Fault(Invalid, "Choose an address inside the subnet.", (
+        "invalid address .*does not belong to any", "no configured subnet or ip-range contain the ip address",
+        "no available ipv4 addresses", "invalid (ipv4|ipv6) address",
+    )),
+    Fault(Invalid, "Give the network a subnet of your own to use fixed addresses.", (
+        "supported (only )?when connecting to networks with user configured subnets",
+        "user.specified ip address is supported (on|only)",
+    )),
+    Fault(Invalid, "Aliases work on networks that you create, not on the default bridge.", (
+        "network-scoped alias(es)? (is|are) (only )?supported",
+    )),
+    Fault(NetworkModeConflict, "Run the container anew with another network mode.", (
+        "(connected|disconnected|attached) (to|from) (host|multiple)", "host network",
+        "multiple networks with one of the networks in private", "sharing network namespace",
+        "container .* using the .* network mode",
+    )),
+    Fault(Forbidden, "The networks bridge, host and none are the engine's own.", (
+        "pre-defined network", "operation is not permitted on predefined", "only one instance of",
+    )),
+    Fault(NoSwarm, "Initialise a swarm on this engine first, or choose another driver.", (
+        "not a swarm manager", "node is not part of a swarm", "swarm (is )?not (active|initialized)",
+        'datastore for scope "global" is not initialized',
+    )),
+    Fault(Invalid, "Choose a driver that this engine has.", (
+        "plugin .* not found", "could not find plugin", "error looking up (network|volume) plugin",
+    )),
+    Fault(Invalid, "Correct the address configuration.", (
+        "invalid (subnet|pool|cidr|network config)", "no matching subnet for", "failed to parse pool request",
+        "bad format",
+    )),
+    Fault(NameTaken, "Choose another name, or remove that container.", ("container name .* is already in use",)),
+    Fault(Invalid, "Send a tar, plain or gzip'd, with a Dockerfile at its root or where `dockerfile` says.", (
+        "cannot locate specified dockerfile", "dockerfile parse error", "the dockerfile .* cannot be empty",
+        "error processing tar", "unexpected eof", "invalid tar header", "dockerfile.*no such file",
+    )),
+    Fault(StartFailed, "Correct the command, the mounts or the options.", (
+        "executable file not found", "no such file or directory: unknown", "permission denied: unknown",
+        "oci runtime", "failed to create shim", "exec format error",
+    )),
+    Fault(Invalid, "Correct the mount.", (
+        "invalid mount config", "bind source path does not exist", "invalid volume specification",
+    )),
+    Fault(NotRunning, "Change its state first.", (
+        "is not running", "is not paused", "container .* is paused", "is already paused",
+    )),
+    Fault(InUse, "Stop it first, or use force=true.", ("you cannot remove a (running|paused|restarting)",)),
+    Fault(InUse, "Remove what uses it first.", (
+        "volume is in use", "image is (being )?used", "has dependent child", "is using its referenced image",
+    )),
+    Fault(NotFound, "Build it with POST /images/build first.", ("no such image",)),
 )  # fmt: skip
-_COMPILED: Final = tuple((re.compile(words, re.IGNORECASE), kind, hint) for words, kind, hint in _BY_WORDS)
+_COMPILED: Final = tuple((re.compile("|".join(fault.words), re.IGNORECASE), fault) for fault in _FAULTS)
 
 _BY_STATUS: Final[dict[int, tuple[type[Problem], str]]] = {
     400: (Invalid, "Correct the request."),
@@ -114,9 +131,9 @@ def translate(status: int, message: str) -> Problem:
         )
     if "client version" in message and ("too new" in message or "too old" in message):
         return EngineAway("The engine changed its API version: try again.", headers={"Retry-After": "1"})
-    for words, kind, hint in _COMPILED:
+    for words, fault in _COMPILED:
         if words.search(message):
-            return kind(_sentence(message, hint))
+            return fault.kind(_sentence(message, fault.hint))
     if status in _BY_STATUS:
         kind, hint = _BY_STATUS[status]
         return kind(_sentence(message, hint))

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import httpx2
 
@@ -74,9 +74,9 @@ class Control:
         except OSError:  # not made yet
             return {}
 
-    def client(self, **options: Any) -> httpx2.Client:
+    def client(self, *, timeout: float = 60) -> httpx2.Client:
         """A client that bears the token."""
-        return httpx2.Client(base_url=self.url, headers=self._headers(), **{"timeout": 60, **options})
+        return httpx2.Client(base_url=self.url, headers=self._headers(), timeout=timeout)
 
     def stop(self) -> int | None:
         """SIGTERM, and the exit code; None where it was not running."""
