@@ -21,3 +21,11 @@ format: venv ## Rewrite the sources as `make lint` wants them
 .PHONY: lock
 lock: venv ## Renew requirements.lock from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --extra embedded --group dev --generate-hashes --no-emit-index-url --universal --no-header -o requirements.lock
+
+.PHONY: counter
+counter: venv ## Run the counter alone, on a MongoDB of its own (http://127.0.0.1:8000/, COUNTER_PORT=… for another)
+	@exec $(BIN)/python -m counter --embedded
+
+.PHONY: bench
+bench: venv ## Measure the counter beside the seed's server, on one mongod
+	@$(BIN)/python -m tests.bench

@@ -1,0 +1,1 @@
+"""The counter: units in-process, promises against real processes and a real mongod."""
