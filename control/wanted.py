@@ -11,7 +11,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 MAX_NAME = 128
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$", max_length=MAX_NAME)]
-"""A name to give: what Docker itself allows for containers and volumes."""
+"""A name to give."""
+
+LongName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]+$", max_length=MAX_NAME)]
+"""What Docker allows for containers and volumes: two characters at least."""
 
 Alias = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9]([a-zA-Z0-9_.-]*[a-zA-Z0-9])?$", max_length=253)]
 """A name that other containers of the network resolve by DNS."""
@@ -144,7 +147,7 @@ class WantedContainer(Wanted):
     deprecated option and works on the default bridge alone.
     """
 
-    name: Name | None = None
+    name: LongName | None = None
     image: ImageName
     command: Command | None = None
     entrypoint: Command | None = None
@@ -164,6 +167,7 @@ class WantedContainer(Wanted):
     stdin: bool = False
     read_only: bool = False
     no_new_privileges: bool = False
+    cap_drop: tuple[Filled, ...] = ()
     group_add: tuple[Filled, ...] = ()
     start: bool = True
 
@@ -192,7 +196,7 @@ class WantedExec(Wanted):
 class WantedVolume(Wanted):
     """A volume to create."""
 
-    name: Name
+    name: LongName
     driver: Filled = "local"
     options: Options = {}
     labels: Labels = {}

@@ -68,6 +68,7 @@ def container_config(wanted: WantedContainer, *, network_mode: str, endpoint: Wa
         "PortBindings": _bindings(wanted.publish),
         "Init": wanted.init,
         "ReadonlyRootfs": wanted.read_only,
+        "CapDrop": list(wanted.cap_drop),
         "GroupAdd": list(wanted.group_add),
         "SecurityOpt": ["no-new-privileges"] if wanted.no_new_privileges else [],
     }
