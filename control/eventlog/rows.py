@@ -196,13 +196,16 @@ def read_checkpoint(connection: sqlite3.Connection) -> Checkpoint:
 
 def read(connection: sqlite3.Connection, wanted: Filter, after: int, limit: int) -> list[Event]:
     """Events past the number `after` that pass the filter, up to `limit`, by number."""
-    clauses, values = ["e.seq > ?"], [after]
-    parameters: list[Any] = values
+    clauses: list[str] = ["e.seq > ?"]
+    parameters: list[Any] = [after]
     for table, reference in (("network", wanted.network), ("container", wanted.container)):
         if reference is not None:
-            prefix = f"{reference}*" if _PREFIX.fullmatch(reference) else reference
-            clauses.append(f"e.{table} IN (SELECT key FROM {table} WHERE id = ? OR name = ? OR id GLOB ?)")  # noqa: S608
-            parameters += [reference, reference, prefix]
+            named, values = "id = ? OR name = ?", [reference, reference]
+            if _PREFIX.fullmatch(reference):
+                # A range, which the index serves; `g` follows the last hexadecimal digit.
+                named, values = f"{named} OR (id > ? AND id < ?)", [*values, reference, f"{reference}g"]
+            clauses.append(f"e.{table} IN (SELECT key FROM {table} WHERE {named})")  # noqa: S608  (our names)
+            parameters += values
     if wanted.since is not None:
         clauses.append("e.time >= ?")
         parameters.append(wanted.since)
