@@ -44,7 +44,8 @@ class Verdict:
     """The state of one pair, looked at closely."""
 
     state: MembershipState
-    endpoint: Endpoint | None
+    endpoint: Endpoint | None = None
+    container: Container | None = None
 
 
 async def everything(engine: "Engine") -> Look:
@@ -79,9 +80,10 @@ async def closely(engine: "Engine", pairs: Collection[Pair]) -> dict[Pair, Verdi
             continue
         live = endpoint_on(network, pair.container) if isinstance(network, NetworkDetail) else None
         if live is None:
-            verdicts[pair] = Verdict(MembershipState.ABSENT, None)
+            verdicts[pair] = Verdict(MembershipState.ABSENT)
         elif isinstance(container, Container) and (fuller := endpoint_of(container, pair.network)) is not None:
-            verdicts[pair] = Verdict(MembershipState.CONNECTED, fuller if fuller.id == live.id else live)
+            endpoint = fuller if fuller.id == live.id else live
+            verdicts[pair] = Verdict(MembershipState.CONNECTED, endpoint, container)
         else:
             verdicts[pair] = None
     return verdicts

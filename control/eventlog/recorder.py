@@ -24,7 +24,7 @@ from control.eventlog.inbox import Began, Compared, Inbox, Item, Received
 from control.eventlog.names import Names
 from control.eventlog.rows import HANDLED_KEPT, Checkpoint
 from control.eventlog.store import Store
-from control.records import Container, Endpoint, Event, NetworkDetail, Source
+from control.records import Container, Endpoint, Event, MembershipState, NetworkDetail, Source
 
 if TYPE_CHECKING:
     from control.engine import Engine
@@ -143,26 +143,34 @@ class Recorder:
         differing = differences(self._memberships, seen.endpoints)
         doubted = differing - self._touched
         verdicts = await look.closely(self._engine, doubted) if doubted else {}
-        at = instants.now()
-        found = tuple(
-            Seen(
-                network=self._names.network(pair.network),
-                container=self._names.container(pair.container),
-                state=verdict.state,
-                at=at,
-                source=Source.RECONCILE,
-                endpoint=verdict.endpoint,
-                verified=self._verified,
-            )
-            for pair, verdict in verdicts.items()
-            if verdict is not None
-        )
+        found = self._found(verdicts, instants.now())
         if found:
             await asyncio.sleep(SETTLE)
         written: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         whole = len(verdicts) == len(differing)
         self._inbox.put(Compared(began=began, session=session, seen=found, whole=whole, written=written))
         return await written
+
+    def _found(self, verdicts: dict[Pair, look.Verdict | None], at: int) -> tuple[Seen, ...]:
+        """What a comparison saw, those who left first."""
+        found = []
+        for pair, verdict in sorted(verdicts.items()):
+            if verdict is None:
+                continue
+            if verdict.container is not None:
+                self._names.fill_in(verdict.container)
+            found.append(
+                Seen(
+                    network=self._names.network(pair.network),
+                    container=self._names.container(pair.container),
+                    state=verdict.state,
+                    at=at,
+                    source=Source.RECONCILE,
+                    endpoint=verdict.endpoint,
+                    verified=self._verified,
+                )
+            )
+        return tuple(sorted(found, key=lambda seen: seen.state is not MembershipState.ABSENT))
 
     # The writer
 
