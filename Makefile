@@ -6,6 +6,34 @@ BIN := .venv/bin
 help: ## List these targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
 
+# The names and ports of docker/settings.py, and the variables of control, may be given to make: `make up SERVER_PORT=80`.
+
+.PHONY: up
+up: venv ## Engine, images, control and the seed's story; ends by counting to one (http://127.0.0.1:8000/)
+	@exec $(BIN)/python -m docker.up
+
+.PHONY: down
+down: venv ## Take away what `make up` made; KEEP=1 keeps the database's volume, the log and the token
+	@exec $(BIN)/python -m docker.down
+
+.PHONY: clean
+clean: venv ## As `make down`, and the local images and .build as well
+	@exec $(BIN)/python -m docker.down --all
+
+.PHONY: logs
+logs: venv ## Control's own log; followed on a terminal, or with FOLLOW=1
+	@exec $(BIN)/python -m docker.logs
+
+.PHONY: token
+token: venv ## Print the admin token
+	@exec $(BIN)/pontlevis token
+
+.PHONY: test
+test: venv ## Everything that proves it: lint, types, architecture, tests on a real engine and a real MongoDB
+	@$(BIN)/python -m tests.support.prepare
+	@$(MAKE) --no-print-directory lint
+	@$(BIN)/pytest $(PYTEST)
+
 .PHONY: venv
 venv:
 	@docker/venv.sh
@@ -21,6 +49,7 @@ format: venv ## Rewrite the sources as `make lint` wants them
 .PHONY: lock
 lock: venv ## Renew requirements.lock from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --extra embedded --group dev --generate-hashes --no-emit-index-url --universal --no-header -o requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml --quiet --constraints requirements.lock --generate-hashes --no-emit-index-url --universal --no-header --no-annotate -o docker/requirements.lock
 
 .PHONY: counter
 counter: venv ## Run the counter alone, on a MongoDB of its own (http://127.0.0.1:8000/, COUNTER_PORT=… for another)

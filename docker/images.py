@@ -90,8 +90,9 @@ def mongo_recipe(base: Base) -> Recipe:
 def service_recipe(role: str, python: Base) -> Recipe:
     """`control` or `counter`."""
     tree = context.folder(REPOSITORY / role, at=role, suffixes=_SOURCES)
-    lock = {"docker/requirements.lock": Entry(materials.REQUIREMENTS)}
-    return Recipe(role, python, {**tree, **lock, **_dockerfile(role)}, 3)
+    tree["docker/requirements.lock"] = Entry(materials.REQUIREMENTS)
+    tree["pyproject.toml"] = Entry(REPOSITORY / "pyproject.toml")
+    return Recipe(role, python, {**tree, **_dockerfile(role)}, 3)
 
 
 def _dockerfile(role: str) -> Tree:
@@ -161,8 +162,8 @@ class Images:
                 await _drain(self._engine.images.pull(repository, tag), progress, first=ANSWER_SECONDS)
         except (Problem, TimeoutError) as error:
             self._registry = False
-            why = "no answer" if isinstance(error, TimeoutError) else str(error).partition(". ")[0]
-            say(f"no registry answers ({why[:160]}): local images take the place of official ones")
+            why = "no answer" if isinstance(error, TimeoutError) else str(error).partition(". ")[0].rpartition(": ")[2]
+            say(f"no registry answers ({why[:80]}): local images take the place of the official ones")
             return None
         return await self.find(name)
 

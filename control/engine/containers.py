@@ -220,3 +220,11 @@ class Containers:
             async with docker._query(f"containers/{container_id}/logs", params=options) as response:
                 await multiplexed.collect(response.content.iter_any(), output, raw=tty)
         return output
+
+    async def follow_logs(self, container_id: str, output: multiplexed.Output, **options: str) -> None:
+        """Add what it writes to `output` as it comes, until it ends. Options as for `logs`."""
+        async with self._connection.use(endless=True) as docker:
+            tty = bool((await DockerContainer(docker, id=container_id).show())["Config"]["Tty"])
+            params = {**options, "follow": "true"}
+            async with docker._query(f"containers/{container_id}/logs", params=params) as response:
+                await multiplexed.collect(response.content.iter_any(), output, raw=tty)

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from control.engine import Engine
+from docker.processes import identity
 from tests.support.counting import eventually
-from tests.support.engine import PREFIX, PrivateEngine, identity, private_engine, sweep_abandoned
+from tests.support.engine import PREFIX, PrivateEngine, private_engine, sweep_abandoned
 from tests.support.fixtures import load_images
 
 LABEL = {"pontlevis.test": "private-engine"}

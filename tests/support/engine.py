@@ -12,10 +12,8 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +21,7 @@ from typing import Any, Final
 
 import httpx2
 
+from docker.processes import identity, start_daemon
 from tests.support.leftovers import remove_everything_of
 from tests.support.netns import inside, new_namespace
 
@@ -38,10 +37,6 @@ disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.snapshotter.v1.b
 [grpc]
 address = "{folder}/containerd.sock"
 """
-
-
-class EngineBroken(Exception):
-    """The engine did not start; the last lines of its log are the message."""
 
 
 class EngineRefused(Exception):
@@ -99,16 +94,10 @@ class PrivateEngine:
             *("--cgroup-parent", f"/{folder.name}", "--exec-opt", "native.cgroupdriver=cgroupfs"),
             *self.options,
         ]
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notice:
-            notice.bind(str(folder / "notify"))
-            notice.settimeout(0.2)
-            try:
-                self._dockerd = self._spawn(self.log, command, NOTIFY_SOCKET=str(folder / "notify"))
-                self._await_ready(notice, self._dockerd)
-            finally:
-                (folder / "notify").unlink()
+        with self.entered():
+            self._dockerd = start_daemon(command, log=self.log, within=READY_SECONDS)
 
-    def _spawn(self, log: Path, command: Sequence[str], **environment: str) -> subprocess.Popen[bytes]:
+    def _spawn(self, log: Path, command: Sequence[str]) -> subprocess.Popen[bytes]:
         with self.entered(), log.open("ab") as output:
             return subprocess.Popen(
                 command,
@@ -116,19 +105,7 @@ class PrivateEngine:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,  # so that Ctrl-C is for the tests, which then stop it
-                env={**os.environ, **environment},
             )
-
-    def _await_ready(self, notice: socket.socket, dockerd: subprocess.Popen[bytes]) -> None:
-        # dockerd speaks systemd's protocol: READY=1 comes when its API answers.
-        deadline = time.monotonic() + READY_SECONDS
-        while time.monotonic() < deadline:
-            with contextlib.suppress(TimeoutError):
-                if b"READY=1" in notice.recv(4096):
-                    return
-            if dockerd.poll() is not None:
-                break
-        raise EngineBroken("\n".join(self.log.read_text(errors="replace").splitlines()[-8:]))
 
     def kill(self) -> None:
         """kill -9 of dockerd. Its containers go on; `start` brings it back."""
@@ -211,16 +188,6 @@ def private_engine(*options: str) -> Iterator[PrivateEngine]:
         yield engine
     finally:
         engine.stop()
-
-
-def identity(pid: int) -> str:
-    """A process's id and start time: two processes never share both. Empty when there is none."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return ""
-    fields = stat.rpartition(")")[2].split()
-    return "" if fields[0] == "Z" else f"{pid} {fields[19]}"
 
 
 def sweep_abandoned() -> None:
