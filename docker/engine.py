@@ -18,6 +18,7 @@ LOG: Final = Path("/var/log/pontlevis-dockerd.log")
 NOTE: Final = Path("/run/pontlevis-dockerd")
 """Holds the identity of the dockerd that was started here."""
 START_SECONDS: Final = 60.0
+PURPOSE: Final = "a Docker Engine"
 
 
 @dataclass(frozen=True)
@@ -52,19 +53,26 @@ async def look(docker_host: str | None) -> Place | None:
                 f"DOCKER_HOST={docker_host} is another machine's engine, as far as can be known: `make up` mounts this "
                 "checkout and the engine's socket, so it needs a unix:// address"
             )
-        found = await answering(docker_host)
+        found = await _answering_at(Path(docker_host.removeprefix("unix://")))
         if found is None:
             raise Trouble(f"no engine answers at DOCKER_HOST={docker_host}: start it, or unset DOCKER_HOST")
         return found
     own = os.environ.get("XDG_RUNTIME_DIR")
     for path in (SOCKET, *([Path(own) / "docker.sock"] if own else [])):
-        if path.exists():
-            if not os.access(path, os.R_OK | os.W_OK):
-                raise Trouble(f"the engine's socket {path} is not for you: become root, or a member of its group")
-            found = await answering(f"unix://{path}")
-            if found is not None:
-                return found
+        found = await _answering_at(path)
+        if found is not None:
+            return found
     return None
+
+
+async def _answering_at(path: Path) -> Place | None:
+    _check_access(path)
+    return await answering(f"unix://{path}")
+
+
+def _check_access(path: Path) -> None:
+    if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+        raise Trouble(f"the engine's socket {path} is not for you: become root, or a member of its group")
 
 
 def check_startable() -> None:
@@ -78,15 +86,25 @@ def check_startable() -> None:
 def start() -> None:
     """Install what is missing, start the engine, and wait until it is ready."""
     check_startable()
-    dockerd = need("dockerd", "docker.io", "iptables", purpose="a Docker Engine")
-    need("iptables", "iptables", purpose="a Docker Engine")
+    dockerd = need("dockerd", "docker.io", "iptables", "ca-certificates", purpose=PURPOSE)
+    need("iptables", "iptables", purpose=PURPOSE)
     if Path("/run/systemd/system").is_dir() and shutil.which("systemctl"):
         with step("starting the engine (systemctl start docker)") as progress:
             follow(["systemctl", "start", "docker"], progress, failure="the engine did not start")
     elif asyncio.run(answering(f"unix://{SOCKET}")) is None:  # Debian's package may have started it
+        _mount_cgroups()
         with step(f"starting the engine by hand; its log is {LOG}"):
             daemon = start_daemon([dockerd], log=LOG, within=START_SECONDS)
         NOTE.write_text(identity(daemon.pid))
+
+
+def _mount_cgroups() -> None:
+    """What systemd would have done, on a machine without it."""
+    kinds = {line.split()[2] for line in Path("/proc/mounts").read_text().splitlines()}
+    if not kinds & {"cgroup", "cgroup2"}:
+        mount = need("cgroupfs-mount", "cgroupfs-mount", purpose=PURPOSE)
+        with step("mounting the control groups") as progress:
+            follow([mount], progress, failure="the control groups could not be mounted")
 
 
 def started_here() -> int | None:

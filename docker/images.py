@@ -10,6 +10,7 @@ engine.
 """
 
 import asyncio
+import contextlib
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
@@ -150,6 +151,12 @@ class Images:
         except NotFound:
             return None
         return image if key is None or image.labels.get(KEY) == key else None
+
+    async def tidy(self) -> None:
+        """Remove earlier builds of ours that have lost their name to a later one and that nothing uses."""
+        for image in await self._engine.images.list({"dangling": ["true"], "label": [ROLE]}):
+            with contextlib.suppress(Problem):
+                await self._engine.images.remove(image.id)
 
     async def _official(self, name: str, *, instead_of: str) -> Image | None:
         """The official image: there already, or pulled. None where the local stand-in is there, or nothing answers."""

@@ -44,6 +44,8 @@ def main() -> None:
         story = Story(api, settings)
         story.tell(mongo, counter)
         changed = changed or story.changed
+        if changed:
+            with_engine(place, lambda found: Images(found, registry=False).tidy())
         if story.changed:
             say(f"counting at {settings.server_url}/")
             click.echo(story.count())
