@@ -68,6 +68,11 @@ class Recipe:
         """The hash of all that goes into it."""
         return context.digest(self.tree, self.base.key)
 
+    @property
+    def kept(self) -> Path:
+        """Where the built image is kept for the next engine."""
+        return cache.place(self.role, self.key, ".image.tar")
+
 
 def python_recipe(base: Base) -> Recipe:
     """Python with the services' dependencies."""
@@ -94,6 +99,13 @@ def service_recipe(role: str, python: Base) -> Recipe:
     tree["docker/requirements.lock"] = Entry(materials.REQUIREMENTS)
     tree["pyproject.toml"] = Entry(REPOSITORY / "pyproject.toml")
     return Recipe(role, python, {**tree, **_dockerfile(role)}, 3)
+
+
+def local_recipes() -> list[Recipe]:
+    """Every local image that is built, as where no registry answers."""
+    python = python_recipe(_debian())
+    on = Base(local("python"), python.key)
+    return [python, mongo_recipe(_debian()), service_recipe("control", on), service_recipe("counter", on)]
 
 
 def _dockerfile(role: str) -> Tree:
@@ -176,7 +188,7 @@ class Images:
 
     async def built(self, recipe: Recipe) -> str:
         """Build the image of a recipe, or load it from `.build`, unless the engine has that very image."""
-        tag, kept = local(recipe.role), cache.place(recipe.role, recipe.key, ".image.tar")
+        tag, kept = local(recipe.role), recipe.kept
         if await self.find(tag, recipe.key) is not None:
             return tag
         if kept.exists():

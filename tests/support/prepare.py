@@ -7,7 +7,8 @@ import os
 
 from control import log
 from docker import cache
-from docker.packages import need
+from docker.images import local_recipes
+from docker.packages import find, need
 from docker.say import Trouble, run
 from tests.support.engine import private_engine, sweep_abandoned
 from tests.support.fixtures import load_images
@@ -21,9 +22,14 @@ def main() -> None:
     need("dockerd", "docker.io", "iptables", purpose="the tests' engines")
     need("iptables", "iptables", purpose="the tests' engines")
     need("busybox", "busybox-static", purpose="the tests' alpine image")
+    if find("apt-get") is not None:
+        need("docker-compose", "docker-compose", purpose="the test of docker/compose.yaml")
     sweep_abandoned()
-    with cache.lock(), private_engine() as engine:
-        load_images(engine, "alpine", "mongo", "control", "counter")
+    with cache.lock():
+        missing = [recipe.role for recipe in local_recipes() if not recipe.kept.exists()]
+        if missing:
+            with private_engine() as engine:
+                load_images(engine, *missing)
 
 
 if __name__ == "__main__":
