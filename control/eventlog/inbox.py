@@ -11,12 +11,13 @@ import hashlib
 import json
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from control import instants
+from control.eventlog.enrich import Enricher
 from control.eventlog.fold import Pair, Seen
-from control.records import EngineEvent, MembershipState, Source
+from control.records import Endpoint, EngineEvent, MembershipState, Source
 
 if TYPE_CHECKING:
     from control.engine import Engine
@@ -35,10 +36,12 @@ _STATES: Final = {"connect": MembershipState.CONNECTED, "disconnect": Membership
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """An event of the engine, and how it came. `source` is None for what happened before the log began."""
+    """An event of the engine, and how it came. `source` is None for what happened before the log began. `endpoint` is
+    being looked for when the event is a connect that happened just now."""
 
     event: EngineEvent
     source: Source | None
+    endpoint: asyncio.Task[Endpoint | None] | None = field(default=None, compare=False)
 
     @property
     def pair(self) -> Pair | None:
@@ -116,7 +119,9 @@ class Inbox:
         return len(self._items)
 
 
-async def drain(engine: "Engine", inbox: Inbox, *, cursor: int | None, on_up: Callable[[], None]) -> None:
+async def drain(
+    engine: "Engine", inbox: Inbox, enricher: Enricher, *, cursor: int | None, on_up: Callable[[], None]
+) -> None:
     """Read one connection of the event stream into the inbox, to its end. `on_up` is called when it is open.
 
     With a cursor, the engine first sends what it still holds from a second before it on; without, the log begins
@@ -136,4 +141,7 @@ async def drain(engine: "Engine", inbox: Inbox, *, cursor: int | None, on_up: Ca
                 # past, by this machine's clock; a wrong one makes the source wrong, and nothing else.
                 past = event.time < asked
                 source = Source.STREAM if not past else None if cursor is None else Source.REPLAY
-                inbox.put(Received(event, source))
+                received = Received(event, source)
+                if source is Source.STREAM and received.pair and received.connects:
+                    received = replace(received, endpoint=enricher.begin(received.pair))
+                inbox.put(received)

@@ -69,9 +69,7 @@ async def closely(engine: "Engine", pairs: Collection[Pair]) -> dict[Pair, Verdi
     EngineAway and its like.
     """
     asked = (pair.container for pair in pairs)
-    containers = await _each(
-        asked, lambda id_: _patiently(engine.containers.inspect(id_)), tolerate=(NotFound, EngineTimeout)
-    )
+    containers = await _each(asked, lambda id_: inspect_container(engine, id_), tolerate=(NotFound, EngineTimeout))
     networks = await _each((pair.network for pair in pairs), engine.networks.inspect)
     verdicts: dict[Pair, Verdict | None] = {}
     for pair in pairs:
@@ -97,14 +95,14 @@ async def _patiently(inspecting: Awaitable[Found]) -> Found:
         raise EngineTimeout("The engine is busy with it: the inspect waits.") from error
 
 
-async def containers(engine: "Engine", ids: Iterable[str]) -> dict[str, Container | Problem]:
-    """The inspects of several containers, or why there is none."""
-    return await _each(ids, lambda id_: _patiently(engine.containers.inspect(id_)), tolerate=(Problem,))
+async def inspect_container(engine: "Engine", id_: str) -> Container:
+    """A container's inspect. Raises NotFound, EngineTimeout after `PATIENCE`, EngineAway."""
+    return await _patiently(engine.containers.inspect(id_))
 
 
-async def networks(engine: "Engine", ids: Iterable[str]) -> dict[str, NetworkDetail | Problem]:
-    """The inspects of several networks, or why there is none."""
-    return await _each(ids, lambda id_: _patiently(engine.networks.inspect(id_)), tolerate=(Problem,))
+async def inspect_network(engine: "Engine", id_: str) -> NetworkDetail:
+    """A network's inspect. Raises NotFound, EngineTimeout after `PATIENCE`, EngineAway."""
+    return await _patiently(engine.networks.inspect(id_))
 
 
 def endpoint_of(container: Container, network: str) -> Endpoint | None:

@@ -1,9 +1,10 @@
 """The recorder: makes of what the engine shows what the log holds.
 
-Concurrency: three tasks on the event loop. The reader only drains the stream into the inbox. The comparer looks
-at the engine when the stream has come up, and on a timer, and puts what differs into the inbox too. The writer
-takes from the inbox, in order; it alone changes what is known here, and it alone writes to the store. Whoever
-waits for the engine or the disk waits in the comparer or the writer, never in the reader.
+Concurrency: three tasks on the event loop. The reader only drains the stream into the inbox, and has endpoints
+looked up (`enrich`) without waiting for them. The comparer looks at the engine when the stream has come up, and
+on a timer, and puts what differs into the inbox too. The writer takes from the inbox, in order; it alone changes
+what is known here, and it alone writes to the store. Whoever waits for the engine or the disk waits in the
+comparer or the writer, never in the reader.
 
 What survives a crash is what the store has; all else is rebuilt from it at the next start. When the store fails,
 what is known stays here and the same batch is tried until it goes in, while the inbox fills. When anything else
@@ -16,15 +17,16 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from control import instants, log
-from control.errors import EngineTimeout, LogUnavailable, Problem
+from control.errors import LogUnavailable, Problem
 from control.eventlog import inbox, lines, look
 from control.eventlog.draft import Draft
+from control.eventlog.enrich import Enricher
 from control.eventlog.fold import Known, Pair, Seen, differences
 from control.eventlog.inbox import Began, Compared, Inbox, Item, Received
 from control.eventlog.names import Names
 from control.eventlog.rows import HANDLED_KEPT, Checkpoint
 from control.eventlog.store import Store
-from control.records import Container, Endpoint, Event, MembershipState, NetworkDetail, Source
+from control.records import Endpoint, Event, MembershipState, Source
 
 if TYPE_CHECKING:
     from control.engine import Engine
@@ -64,18 +66,25 @@ class Recorder:
         """Record until cancelled."""
         while True:
             try:
-                self._resume(await self._store.checkpoint())
-                async with asyncio.TaskGroup() as tasks:
-                    tasks.create_task(self._read(), name="eventlog-reader")
-                    tasks.create_task(self._compare(), name="eventlog-comparer")
-                    tasks.create_task(self._record(), name="eventlog-writer")
+                await self._run(await self._store.checkpoint())
             except Exception:  # noqa: BLE001  (whatever it is, the log must go on)
                 log.logger().exception(log.RECORDER_FAILED)
             await asyncio.sleep(RETRY)
 
+    async def _run(self, checkpoint: Checkpoint) -> None:
+        self._resume(checkpoint)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._read(), name="eventlog-reader")
+                tasks.create_task(self._compare(), name="eventlog-comparer")
+                tasks.create_task(self._record(), name="eventlog-writer")
+        finally:
+            self._enricher.stop()
+
     def _resume(self, checkpoint: Checkpoint) -> None:
         self._inbox = Inbox()
         self._names = Names(checkpoint)
+        self._enricher = Enricher(self._engine, self._names)
         self._memberships: dict[Pair, Known] = dict(checkpoint.memberships)
         self._cursor = checkpoint.cursor
         self._verified = checkpoint.verified
@@ -90,7 +99,7 @@ class Recorder:
         failures = 0
         while True:
             try:
-                await inbox.drain(self._engine, self._inbox, cursor=self._cursor, on_up=self._on_up)
+                await inbox.drain(self._engine, self._inbox, self._enricher, cursor=self._cursor, on_up=self._on_up)
             except Problem:
                 pass  # the connection tells of it, once
             finally:
@@ -183,7 +192,7 @@ class Recorder:
 
     async def _handle(self, items: list[Item]) -> None:
         draft = Draft(self._memberships, self._handled)
-        endpoints = await self._enrich([item for item in items if isinstance(item, Received)])
+        endpoints = await self._endpoints([item for item in items if isinstance(item, Received)])
         outcomes: list[tuple[asyncio.Future[bool], bool]] = []
         for item in items:
             match item:
@@ -201,7 +210,7 @@ class Recorder:
             if not written.done():
                 written.set_result(outcome)
 
-    def _receive(self, received: Received, draft: Draft, endpoints: dict[int, Endpoint]) -> None:
+    def _receive(self, received: Received, draft: Draft, endpoints: dict[bytes, Endpoint]) -> None:
         if not draft.take(received):
             return
         self._names.hear(received.event)
@@ -216,7 +225,7 @@ class Recorder:
                 state=received.state,
                 at=received.event.time,
                 source=received.source,
-                endpoint=endpoints.get(id(received)),
+                endpoint=endpoints.get(received.digest),
                 verified=self._verified,
             )
         )
@@ -234,38 +243,20 @@ class Recorder:
             draft.verified = compared.began
         return settled
 
-    async def _enrich(self, items: list[Received]) -> dict[int, Endpoint]:
-        """The endpoints that these events' connects made, by inspects now; keyed by the items' identity.
+    async def _endpoints(self, items: list[Received]) -> dict[bytes, Endpoint]:
+        """The endpoints that these events' connects made, by the events' digests.
 
-        Where another connect of the pair has come in since, what an inspect shows is that one's, so the endpoint of
-        the one before stays unknown.
+        Of what happened while control was away, only the last connect of a pair can still be looked at.
         """
-        fresh = (item for item in items if item.source is not None and item.digest not in self._handled)
-        connects = {item.pair: item for item in fresh if item.pair and item.connects}
-        if not connects:
-            return {}
-        containers, networks = await asyncio.gather(
-            look.containers(self._engine, (pair.container for pair in connects)),
-            look.networks(
-                self._engine, (pair.network for pair in connects if self._names.network(pair.network).scope is None)
-            ),
-        )
-        busy = {pair.network for pair in connects if isinstance(containers[pair.container], EngineTimeout)}
-        networks |= await look.networks(self._engine, busy - networks.keys())
-        later = {item.pair for item in self._inbox.events() if item.connects}
-        endpoints = {}
-        for pair, item in connects.items():
-            container, network = containers[pair.container], networks.get(pair.network)
-            endpoint = None
-            if isinstance(network, NetworkDetail):
-                self._names.see_network(network)
-                endpoint = look.endpoint_on(network, pair.container)
-            if isinstance(container, Container):
-                self._names.fill_in(container)
-                endpoint = look.endpoint_of(container, pair.network) or endpoint
-            if endpoint is not None and pair not in later:
-                endpoints[id(item)] = endpoint
-        return endpoints
+        looks = {item.digest: item.endpoint for item in items if item.endpoint is not None}
+        newer = {item.pair for item in self._inbox.events() if item.connects}
+        newer |= {item.pair for item in items if item.endpoint is not None}
+        past = {item.pair: item for item in items if item.connects and item.source is Source.REPLAY}
+        for pair, item in past.items():
+            if pair and pair not in newer and item.digest not in self._handled:
+                looks[item.digest] = self._enricher.begin(pair)
+        found = await asyncio.gather(*looks.values())
+        return {digest: endpoint for digest, endpoint in zip(looks, found, strict=True) if endpoint is not None}
 
     async def _write(self, draft: Draft) -> None:
         """Write a draft, whatever it takes; then tell of its events."""
