@@ -4,9 +4,6 @@ It starts fast, so what takes time to import is imported where it is used. Exit 
 (one line on standard error says what), 2 for a wrong call, 130 for Ctrl-C.
 """
 
-import os
-import sys
-
 import click
 
 from control.cli.commands import pontlevis
@@ -22,7 +19,3 @@ def main() -> int:
         return error.exit_code
     except click.Abort:
         return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read has had enough (`| head`). What is still buffered must not fail again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0

@@ -103,8 +103,13 @@ def _chosen(filters: "Parameters", *, follow: bool, after: int | None, limit: in
 
 
 def _write(text: str) -> None:
-    click.echo(text, color=False if os.environ.get("NO_COLOR") else None)
-    sys.stdout.flush()
+    try:
+        click.echo(text, color=False if os.environ.get("NO_COLOR") else None)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read has had enough (`| head`). What is still buffered must not fail again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise click.exceptions.Exit(0) from None
 
 
 def _say(text: str) -> None:

@@ -133,7 +133,7 @@ def test_kill_9_of_control_loses_and_doubles_nothing(engine: PrivateEngine, tmp_
     worker.start()
     chance = random.Random(7)
     try:
-        for _ in range(5):
+        for _ in range(4):
             ended.wait(chance.uniform(0.1, 0.7))
             control.kill()
             ended.wait(chance.uniform(0.0, 0.4))
