@@ -1,0 +1,129 @@
+"""Whose endpoint is it? An inspect tells of now, and the event was a moment ago."""
+
+import asyncio
+from typing import Any, cast
+
+from control.engine import Engine
+from control.errors import EngineTimeout, NotFound, Problem
+from control.eventlog.enrich import Enricher
+from control.eventlog.fold import Pair
+from control.eventlog.names import Names
+from control.eventlog.rows import Checkpoint
+from control.records import Endpoint
+
+PAIR = Pair("a" * 64, "c" * 64)
+FIRST, SECOND = "1" * 64, "2" * 64
+
+
+class Asked:
+    """An inspect under way, to be answered by the test."""
+
+    def __init__(self) -> None:
+        self.waiting: list[asyncio.Future[object]] = []
+
+    async def inspect(self, _: str) -> object:
+        self.waiting.append(asyncio.get_running_loop().create_future())
+        return await self.waiting[-1]
+
+    async def answer(self, what: Any) -> None:  # noqa: ANN401  (an inspect, or a problem)
+        while not self.waiting:
+            await asyncio.sleep(0)
+        asked = self.waiting.pop(0)
+        if isinstance(what, Problem):
+            asked.set_exception(what)
+        else:
+            asked.set_result(what)
+
+
+class Answers:
+    """An engine of which only the two inspects are asked."""
+
+    def __init__(self) -> None:
+        self.networks, self.containers = Asked(), Asked()
+        nothing = Checkpoint(0, None, None, (), {}, (), ())
+        self.names = Names(nothing)
+        self.enricher = Enricher(cast("Engine", self), self.names)
+
+
+def network(endpoint: str | None) -> object:
+    from control.engine.networks import detail_of
+
+    containers = {PAIR.container: {"Name": "db", "EndpointID": endpoint, "IPv4Address": "172.18.0.2/16"}}
+    raw = {"Id": PAIR.network, "Name": "mynet", "Driver": "bridge", "Scope": "local"}
+    return detail_of({**raw, "Containers": containers if endpoint else {}})
+
+
+def container(endpoint: str | None) -> object:
+    from control.engine.containers import container_of
+
+    entry = {"NetworkID": PAIR.network, "EndpointID": endpoint, "Aliases": ["web"], "Gateway": "172.18.0.1"}
+    return container_of(
+        {
+            "Id": PAIR.container,
+            "Name": "/db",
+            "Image": "sha256:0",
+            "State": {"Status": "running"},
+            "Config": {"Image": "mongo"},
+            "HostConfig": {},
+            "NetworkSettings": {"Networks": {"mynet": entry} if endpoint else {}},
+        }
+    )
+
+
+async def test_the_container_tells_more_than_the_network() -> None:
+    engine = Answers()
+    look = engine.enricher.begin(PAIR)
+    await engine.networks.answer(network(FIRST))
+    await engine.containers.answer(container(FIRST))
+    assert await look == Endpoint(id=FIRST, gateway="172.18.0.1", aliases=("web",))
+    assert engine.names.container(PAIR.container).name == "db"
+    assert engine.names.network(PAIR.network).scope == "local"
+
+
+async def test_the_network_tells_what_a_busy_container_can_not() -> None:
+    engine = Answers()
+    look = engine.enricher.begin(PAIR)
+    await engine.networks.answer(network(FIRST))
+    await engine.containers.answer(EngineTimeout("busy"))
+    assert await look == Endpoint(id=FIRST, ipv4="172.18.0.2")
+
+
+async def test_what_is_gone_is_unknown() -> None:
+    engine = Answers()
+    look = engine.enricher.begin(PAIR)
+    await engine.networks.answer(network(None))
+    await engine.containers.answer(NotFound("gone"))
+    assert await look is None
+
+
+async def test_an_answer_after_the_next_connect_is_the_next_ones() -> None:
+    """Connect, disconnect, connect: the first look is answered late, with the second endpoint."""
+    engine = Answers()
+    first = engine.enricher.begin(PAIR)
+    await engine.networks.answer(network(FIRST))
+    await asyncio.sleep(0)
+    second = engine.enricher.begin(PAIR)
+    await engine.containers.answer(container(SECOND))
+    assert (await first) == Endpoint(id=FIRST, ipv4="172.18.0.2")
+    await engine.networks.answer(network(SECOND))
+    await engine.containers.answer(container(SECOND))
+    endpoint = await second
+    assert endpoint is not None
+    assert endpoint.id == SECOND
+
+
+async def test_what_breaks_a_look_breaks_nothing_else() -> None:
+    engine = Answers()
+    look = engine.enricher.begin(PAIR)
+    await engine.networks.answer("no inspect at all")
+    await engine.containers.answer(container(FIRST))
+    assert await look is None
+
+
+async def test_stopping_gives_up() -> None:
+    engine = Answers()
+    look = engine.enricher.begin(PAIR)
+    await asyncio.sleep(0)
+    engine.enricher.stop()
+    await asyncio.wait([look])
+    assert look.cancelled()
