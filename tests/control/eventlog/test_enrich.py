@@ -1,15 +1,19 @@
 """Whose endpoint is it? An inspect tells of now, and the event was a moment ago."""
 
 import asyncio
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from control.engine import Engine
+from control.engine.containers import container_of
+from control.engine.networks import detail_of
 from control.errors import EngineTimeout, NotFound, Problem
 from control.eventlog.enrich import Enricher
 from control.eventlog.fold import Pair
 from control.eventlog.names import Names
 from control.eventlog.rows import Checkpoint
 from control.records import Endpoint
+
+if TYPE_CHECKING:
+    from control.engine import Engine
 
 PAIR = Pair("a" * 64, "c" * 64)
 FIRST, SECOND = "1" * 64, "2" * 64
@@ -26,7 +30,7 @@ class Asked:
         return await self.waiting[-1]
 
     async def answer(self, what: Any) -> None:  # noqa: ANN401  (an inspect, or a problem)
-        while not self.waiting:
+        while not self.waiting:  # noqa: ASYNC110  (until it is asked, some turns of the loop later)
             await asyncio.sleep(0)
         asked = self.waiting.pop(0)
         if isinstance(what, Problem):
@@ -46,16 +50,12 @@ class Answers:
 
 
 def network(endpoint: str | None) -> object:
-    from control.engine.networks import detail_of
-
     containers = {PAIR.container: {"Name": "db", "EndpointID": endpoint, "IPv4Address": "172.18.0.2/16"}}
     raw = {"Id": PAIR.network, "Name": "mynet", "Driver": "bridge", "Scope": "local"}
     return detail_of({**raw, "Containers": containers if endpoint else {}})
 
 
 def container(endpoint: str | None) -> object:
-    from control.engine.containers import container_of
-
     entry = {"NetworkID": PAIR.network, "EndpointID": endpoint, "Aliases": ["web"], "Gateway": "172.18.0.1"}
     return container_of(
         {
