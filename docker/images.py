@@ -62,6 +62,8 @@ class Recipe:
     base: Base
     tree: Tree
     seconds: int
+    keep: bool = True
+    """Whether the built image is kept for the next engine: not worth it where a build takes no longer than a load."""
 
     @cached_property
     def key(self) -> str:
@@ -98,14 +100,12 @@ def service_recipe(role: str, python: Base) -> Recipe:
     tree = context.folder(REPOSITORY / role, at=role, suffixes=_SOURCES)
     tree["docker/requirements.lock"] = Entry(materials.REQUIREMENTS)
     tree["pyproject.toml"] = Entry(REPOSITORY / "pyproject.toml")
-    return Recipe(role, python, {**tree, **_dockerfile(role)}, 3)
+    return Recipe(role, python, {**tree, **_dockerfile(role)}, 3, keep=False)
 
 
-def local_recipes() -> list[Recipe]:
-    """Every local image that is built, as where no registry answers."""
-    python = python_recipe(_debian())
-    on = Base(local("python"), python.key)
-    return [python, mongo_recipe(_debian()), service_recipe("control", on), service_recipe("counter", on)]
+def kept_recipes() -> list[Recipe]:
+    """The local images that `.build` keeps, as they are where no registry answers."""
+    return [python_recipe(_debian()), mongo_recipe(_debian())]
 
 
 def _dockerfile(role: str) -> Tree:
@@ -204,10 +204,11 @@ class Images:
             wanted = WantedBuild(tag=tag, args={"BASE": recipe.base.tag}, labels={ROLE: recipe.role, KEY: recipe.key})
             with step(f"building the image {tag} (about {recipe.seconds} s)") as progress:
                 await _drain(self._engine.images.build(wanted, _async(tar)), progress)
-            with image.open("wb") as file:
-                async for piece in self._engine.images.save([tag]):
-                    file.write(piece)
-            cache.kept(recipe.role, recipe.key, lambda target: _move(image, target), suffix=".image.tar")
+            if recipe.keep:
+                with image.open("wb") as file:
+                    async for piece in self._engine.images.save([tag]):
+                        file.write(piece)
+                cache.kept(recipe.role, recipe.key, lambda target: _move(image, target), suffix=".image.tar")
         return await self._made(tag)
 
     async def _imported(self, tag: str, role: str, key: str, path: Path, changes: list[str]) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from control.errors import Problem
+
 EVERY: Final = 10.0
 """Seconds between signs of life where there is no terminal to rewrite a line on."""
 
@@ -53,8 +55,11 @@ def run(main: Callable[[], None]) -> None:
     """Run a command: trouble is one line and exit 1, Ctrl-C is 130."""
     try:
         main()
-    except Trouble as trouble:
-        say(str(trouble))
+    except (Trouble, Problem) as trouble:
+        say(" ".join(str(trouble).split()))
+        sys.exit(1)
+    except OSError as error:
+        say(f"{error.filename or 'this machine'}: {error.strerror or error}")
         sys.exit(1)
     except KeyboardInterrupt:
         say("interrupted; `make down` takes away what was made so far")

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 import click
+import httpx2
 
 from control import log
 from control.cli.lines import line
@@ -54,6 +55,8 @@ def main() -> None:
         say(f"the log of {settings.db} and {settings.server}, as {settings.url}/events has it:")
         for event in story.log():
             click.echo(line(event))  # without colours off a terminal
+    except httpx2.HTTPError as error:
+        raise Trouble(f"control or the counter stopped answering ({error}): see `make logs`") from error
     finally:
         api.close()
     say(f"the counter is at {settings.server_url}/, control at {settings.url} (`make token` prints its token)")

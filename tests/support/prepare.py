@@ -7,7 +7,7 @@ import os
 
 from control import log
 from docker import cache
-from docker.images import local_recipes
+from docker.images import kept_recipes
 from docker.packages import find, need
 from docker.say import Trouble, run
 from tests.support.engine import private_engine, sweep_abandoned
@@ -26,7 +26,7 @@ def main() -> None:
         need("docker-compose", "docker-compose", purpose="the test of docker/compose.yaml")
     sweep_abandoned()
     with cache.lock():
-        missing = [recipe.role for recipe in local_recipes() if not recipe.kept.exists()]
+        missing = [recipe.role for recipe in kept_recipes() if not recipe.kept.exists()]
         if missing:
             with private_engine() as engine:
                 load_images(engine, *missing)
