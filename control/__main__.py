@@ -16,7 +16,7 @@ from control import log
 from control.app import create_app
 from control.auth import first_token
 from control.eventlog.store import Store, StoreUnusable
-from control.settings import Settings
+from control.settings import Settings, table
 
 
 class Server(uvicorn.Server):
@@ -111,8 +111,8 @@ def _variable(place: tuple[int | str, ...]) -> str:
 def parser() -> argparse.ArgumentParser:
     """The command line: there are no options, the settings are environment variables."""
     lines = [
-        f"  CONTROL_{name.upper():<22} {field.description} [{field.get_default(call_default_factory=True)}]"
-        for name, field in Settings.model_fields.items()
+        f"  {row.variable}\n      {row.description} [{row.default}{f'; {row.bounds}' if row.bounds else ''}]"
+        for row in table()
     ]
     return argparse.ArgumentParser(
         prog="python -m control",

@@ -8,6 +8,7 @@ import sys
 from typing import Any, Final
 
 import structlog
+from structlog.typing import EventDict
 
 LOGGER = "control"
 
@@ -70,6 +71,12 @@ def logger() -> structlog.stdlib.BoundLogger:
     return bound
 
 
+def _head_first(_: object, __: str, record: EventDict) -> EventDict:
+    """When, how grave and what first, for who reads the lines as they are."""
+    head = {key: record.pop(key) for key in ("timestamp", "level", "event") if key in record}
+    return {**head, **record}
+
+
 def configure(*, form: str, level: str) -> None:
     """Set up structlog, and send the standard library's records (uvicorn's, asyncio's) through it."""
     json_lines = form == "json" or (form == "auto" and not sys.stdout.isatty())
@@ -80,7 +87,7 @@ def configure(*, form: str, level: str) -> None:
         structlog.processors.StackInfoRenderer(),
     ]
     renderers: list[Any] = (
-        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        [structlog.processors.format_exc_info, _head_first, structlog.processors.JSONRenderer()]
         if json_lines
         else [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())]
     )

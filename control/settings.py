@@ -5,9 +5,11 @@ the README's table against it.
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple, get_args
 
+from annotated_types import Ge, Le
 from pydantic import AliasChoices, BeforeValidator, Field
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from control.datafolder import default_data_dir
@@ -77,3 +79,41 @@ class Settings(BaseSettings):
         "auto", description="Log lines: json, console, or auto (console on a terminal)."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
+
+
+class Row(NamedTuple):
+    """A setting as it is documented."""
+
+    variable: str
+    default: str
+    bounds: str
+    description: str
+
+
+def table() -> list[Row]:
+    """Every setting, in the order in which they stand above."""
+    return [
+        Row(
+            f"CONTROL_{name.upper()}",
+            "/var/lib/pontlevis for root" if field.default_factory else _written(name, field.default),
+            _bounds(field),
+            field.description or "",
+        )
+        for name, field in Settings.model_fields.items()
+    ]
+
+
+def _written(name: str, default: object) -> str:
+    if isinstance(default, tuple):
+        return (":" if name.endswith("roots") else ",").join(map(str, default)) or "none"
+    return f"{default:g}" if isinstance(default, float) else str(default)
+
+
+def _bounds(field: FieldInfo) -> str:
+    if choices := get_args(field.annotation):
+        words = [choice for choice in choices if isinstance(choice, str)]
+        if words:
+            return ", ".join(words)
+    least = next((limit.ge for limit in field.metadata if isinstance(limit, Ge)), None)
+    most = next((limit.le for limit in field.metadata if isinstance(limit, Le)), None)
+    return "" if least is None else f"{least} to {most}"

@@ -45,7 +45,7 @@ _FAULTS: Final = (
         "endpoint with name .* already exists in network", "is already attached to network",
     )),
     Fault(NotConnected, "There is nothing to disconnect.", ("is not connected to (the )?network",)),
-    Fault(InUse, "Disconnect its containers first.", ("has active endpoints",)),
+    Fault(InUse, "Disconnect its containers first.", ("has active endpoints", "is in use by (task|service)")),
     Fault(AddressConflict, "The engine's address pools are used up: remove unused networks, or give a subnet.", (
         "could not find an available, non-overlapping", "all predefined address pools",
     )),

@@ -28,7 +28,8 @@ from control.records import (
 )
 from control.wanted import WantedEndpoint, WantedNetwork
 
-DEFAULT_BRIDGE: Final = "bridge"
+ALLOCATION: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 0)
+"""Seconds between looks at a network that a swarm has yet to allocate."""
 
 
 def network_of(raw: Mapping[str, Any]) -> Network:
@@ -137,7 +138,13 @@ class Networks:
                 raise NameTaken(f"There is a network {wanted.name!r}. Choose another name, or use the one there is.")
             async with self._connection.use() as docker:
                 created = await docker.networks.create(network_config(wanted))
-        return await self.inspect(created.id)
+        # A swarm allocates a network after it has answered: until then an inspect has no driver (20.10).
+        for pause in ALLOCATION:
+            network = await self.inspect(created.id)
+            if network.driver:
+                break
+            await asyncio.sleep(pause)
+        return network
 
     async def remove(self, network_id: str) -> None:
         """Remove the network of this full id. Raises NotFound, InUse, Forbidden."""
