@@ -124,12 +124,13 @@ async def drain(
 ) -> None:
     """Read one connection of the event stream into the inbox, to its end. `on_up` is called when it is open.
 
-    With a cursor, the engine first sends what it still holds from a second before it on; without, the log begins
-    here. Both come through one subscription, which the engine makes in one step: nothing falls between. Raises
+    With a cursor, the engine first sends what it still holds from a second before it on. Without, the log begins
+    here, and all that it holds is sent to be known as past, and for its names. History and stream come through one
+    subscription, which the engine makes in one step: nothing falls between. Raises
     EngineAway, EngineTimeout, EngineFailed.
     """
     asked = instants.now()
-    since = (asked if cursor is None else cursor) - OVERLAP
+    since = 0 if cursor is None else cursor - OVERLAP
     async with contextlib.aclosing(engine.events.stream(types=TYPES, since=since)) as stream:
         async for event in stream:
             if event is None:
