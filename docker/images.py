@@ -80,7 +80,7 @@ def python_recipe(base: Base) -> Recipe:
     """Python with the services' dependencies."""
     site = materials.site()
     tree = {f"site/{path.relative_to(site)}": Entry(path) for path in site.rglob("*") if path.is_file()}
-    return Recipe("python", base, {**tree, **_dockerfile("python")}, 6)
+    return Recipe("python", base, {**tree, **_dockerfile("python")}, 6, keep=base == _debian())
 
 
 def mongo_recipe(base: Base) -> Recipe:

@@ -126,6 +126,24 @@ def kill_when(person: Person, says: str) -> None:
     assert process.returncode == -signal.SIGKILL, f"it never said {says!r}"
 
 
+def test_official_images_that_are_there_are_used(person: Person, mongo_image: str, python_image: str) -> None:
+    """Where a registry answers they are pulled; here they are stood in for, since none does."""
+    stand_ins = {"mongo:latest": mongo_image, "python:3.11-slim-bookworm": python_image}
+    for name, image in stand_ins.items():
+        repository, _, tag = name.partition(":")
+        person.engine.call("POST", f"/images/{image}/tag", repo=repository, tag=tag)
+    try:
+        said = person.make("up")
+        assert (said.code, said.out[0]) == (0, "1"), said
+        assert not any("pulling" in line for line in said.err)
+        assert person.engine.call("GET", "/containers/db/json")["Config"]["Image"] == "mongo:latest"
+        assert "pontlevis: all is as it should be; nothing changed" in person.make("up").err
+    finally:
+        person.engine.clear()
+        for name in stand_ins:
+            person.engine.call("DELETE", f"/images/{name}")
+
+
 def test_without_an_engine_one_is_started_and_stopped_again(bare: Bare) -> None:
     """Docker's programs are there, no engine runs, no systemd either: it is started by hand, and ends with `down`."""
     said = bare.run(
