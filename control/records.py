@@ -19,11 +19,16 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class NetworkRef(Record):
-    """A network as an event or a membership names it."""
+class NetworkName(Record):
+    """A network as a membership names it."""
 
     id: str
     name: str
+
+
+class NetworkRef(NetworkName):
+    """A network as an event names it; driver and scope are null where never learned."""
+
     driver: str | None = None
     scope: str | None = None
 
@@ -60,7 +65,7 @@ class MembershipState(StrEnum):
 class Membership(Record):
     """One container on one network."""
 
-    network: NetworkRef
+    network: NetworkName
     container: ContainerRef
     state: MembershipState
     endpoint: Endpoint

@@ -25,7 +25,7 @@ from control.api.methods import by_method
 from control.api.state import engine_of, state_of
 from control.engine.events import engine_time
 from control.instants import Instant
-from control.records import NetworkRef
+from control.records import NetworkName
 from control.wanted import WantedContainer, WantedEndpoint, WantedExec
 
 LINKS_WARNING = (
@@ -84,10 +84,10 @@ async def run_container(request: Request) -> Response:
     state = state_of(request)
     engine = state["engine"]
     hostaccess.check_mounts(wanted.mounts, state["settings"].bind_roots)
-    networks: list[tuple[NetworkRef, WantedEndpoint]] = []
+    networks: list[tuple[NetworkName, WantedEndpoint]] = []
     for attachment in wanted.networks:
         network = await engine.networks.resolve(attachment.network)
-        networks.append((NetworkRef(id=network.id, name=network.name), attachment))
+        networks.append((NetworkName(id=network.id, name=network.name), attachment))
     if wanted.network_mode is not None and wanted.network_mode.startswith("container:"):
         target = await engine.containers.resolve(wanted.network_mode.removeprefix("container:"))
         wanted = wanted.model_copy(update={"network_mode": f"container:{target.id}"})

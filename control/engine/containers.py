@@ -29,7 +29,7 @@ from control.records import (
     Membership,
     MembershipState,
     Mount,
-    NetworkRef,
+    NetworkName,
     Port,
 )
 from control.wanted import WantedContainer, WantedEndpoint
@@ -85,7 +85,7 @@ def memberships_of(container: ContainerRef, status: str, networks: Mapping[str, 
         wanted = entry.get("IPAMConfig") or {}
         found.append(
             Membership(
-                network=NetworkRef(id=entry.get("NetworkID") or "", name=name),
+                network=NetworkName(id=entry.get("NetworkID") or "", name=name),
                 container=container,
                 state=MembershipState.CONNECTED if live else MembershipState.CONFIGURED,
                 endpoint=Endpoint(
@@ -167,7 +167,7 @@ class Containers:
         async with self._connection.use() as docker:
             return container_of(await DockerContainer(docker, id=container_id).show())
 
-    async def run(self, wanted: WantedContainer, networks: Sequence[tuple[NetworkRef, WantedEndpoint]]) -> Container:
+    async def run(self, wanted: WantedContainer, networks: Sequence[tuple[NetworkName, WantedEndpoint]]) -> Container:
         """Create a container on `networks` (in place of the references in `wanted`), and start it if so wanted.
 
         One that can't be connected or started is removed again: a failed run leaves nothing behind.

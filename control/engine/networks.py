@@ -24,7 +24,7 @@ from control.records import (
     MembershipState,
     Network,
     NetworkDetail,
-    NetworkRef,
+    NetworkName,
 )
 from control.wanted import WantedEndpoint, WantedNetwork
 
@@ -39,7 +39,7 @@ def network_of(raw: Mapping[str, Any]) -> Network:
 
 def detail_of(raw: Mapping[str, Any]) -> NetworkDetail:
     """A network and the containers that have a live endpoint on it, from the engine's JSON of an inspect."""
-    network = ref_of(raw)
+    network = NetworkName(id=raw["Id"], name=raw["Name"])
     members = [
         Membership(
             network=network,
@@ -58,11 +58,6 @@ def detail_of(raw: Mapping[str, Any]) -> NetworkDetail:
     ]
     members.sort(key=lambda member: (member.container.name or "", member.container.id))
     return NetworkDetail(**_network_fields(raw), containers=tuple(members))
-
-
-def ref_of(raw: Mapping[str, Any]) -> NetworkRef:
-    """The short form of a network."""
-    return NetworkRef(id=raw["Id"], name=raw["Name"], driver=raw.get("Driver"), scope=raw.get("Scope"))
 
 
 def _network_fields(raw: Mapping[str, Any]) -> dict[str, Any]:
