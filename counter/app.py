@@ -3,6 +3,7 @@
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -12,8 +13,11 @@ from counter import log, settings
 from counter.coalescer import Coalescer
 from counter.edge import Edge
 from counter.errors import CounterError, on_counter_error, on_http_exception, on_unexpected
-from counter.routes import ROUTES, State
+from counter.routes import COUNT, ROUTES, Shortcut, State
 from counter.store import CountStore
+
+# Requests leave no cycles behind: at the default of 700 the collector takes 5 % of the time to find nothing.
+GC_THRESHOLD: Final = 20_000
 
 
 def create() -> ASGIApp:
@@ -28,6 +32,7 @@ def create() -> ASGIApp:
         # What lives from here on lives as long as the process: the collector need not walk it again and again.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(GC_THRESHOLD)
         try:
             yield {"coalescer": coalescer, "store": store}
         finally:
@@ -46,4 +51,4 @@ def create() -> ASGIApp:
     )
     # A path is what it says: no redirects built from a Host header that anyone may send.
     app.router.redirect_slashes = False
-    return Edge(app, log_requests=config.log_requests)
+    return Edge(Shortcut(app, COUNT), log_requests=config.log_requests)

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Awaitable
 from itertools import count
 from time import perf_counter
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,8 +17,12 @@ from counter import log
 from counter.errors import on_unexpected
 from counter.metrics import REQUEST_SECONDS, REQUESTS
 
+if TYPE_CHECKING:
+    from prometheus_client import Counter, Histogram
+
 REQUEST_ID_HEADER: Final = b"x-request-id"
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
+OTHER: Final = "other"
 UNMATCHED: Final = "unmatched"
 LONGEST_LOGGED_PATH: Final = 200
 SERVER_ERROR: Final = 500
@@ -36,6 +40,8 @@ class Edge:
         # Unique over processes by the random part, within one by the number: cheaper than a random id each.
         self._prefix = secrets.token_hex(6)
         self._numbers = count(1)
+        # Looking a labelled metric up costs more than counting in it. Few keys: their parts are all bounded.
+        self._metrics: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or the lifespan, which passes through."""
@@ -74,8 +80,12 @@ class Edge:
         method = scope["method"]
         route = scope.get("route")
         path = route.path if route is not None else UNMATCHED
-        REQUESTS.labels(method if method in METHODS else "other", path, status).inc()
-        REQUEST_SECONDS.labels(path).observe(seconds)
+        key = (method if method in METHODS else OTHER, path, status)
+        metrics = self._metrics.get(key)
+        if metrics is None:
+            metrics = self._metrics[key] = (REQUESTS.labels(*key), REQUEST_SECONDS.labels(path))
+        metrics[0].inc()
+        metrics[1].observe(seconds)
         if self._log_requests:
             (self._log.info if status < SERVER_ERROR else self._log.warning)(
                 "request",

@@ -6,11 +6,11 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from counter import metrics
 from counter.coalescer import Coalescer
-from counter.errors import PrefetchRefused
+from counter.errors import CounterError, PrefetchRefused, on_counter_error
 from counter.store import CountStore
 
 JSON: Final = "application/json"
@@ -49,6 +49,26 @@ class Next:
         await send({"type": "http.response.body", "body": body})
 
 
+class Shortcut:
+    """Hands `GET /` to its route without a walk through Starlette: a tenth of the server's work per request."""
+
+    def __init__(self, app: ASGIApp, route: Route) -> None:
+        """`route` is `GET /`'s; `app` answers all else."""
+        self._app = app
+        self._route = route
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http" or scope["path"] != "/" or scope["method"] != "GET":
+            await self._app(scope, receive, send)
+            return
+        scope["route"] = self._route
+        try:
+            await self._route.app(scope, receive, send)
+        except CounterError as error:
+            await on_counter_error(Request(scope), error)(scope, receive, send)
+
+
 async def favicon(_: Request) -> Response:
     """Browsers ask for one with every page: there is none, and it counts for nothing."""
     return Response(status_code=204, headers={"Cache-Control": "public, max-age=86400"})
@@ -71,8 +91,9 @@ async def prometheus(_: Request) -> Response:
     return Response(metrics.render(), headers={"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"})
 
 
+COUNT: Final = Route("/", Next(), methods=["GET"])
 ROUTES: Final = [
-    Route("/", Next(), methods=["GET"]),
+    COUNT,
     Route("/favicon.ico", favicon, methods=["GET"]),
     Route("/healthz", healthz, methods=["GET"]),
     Route("/readyz", readyz, methods=["GET"]),

@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=1, le=65535, description="TCP port to listen on.")
     workers: int = Field(default=1, ge=1, le=64, description="Processes that share the port.")
     database_timeout: float = Field(
-        default=1.5,
+        default=1.3,
         ge=0.2,
         le=1.8,
         description="Seconds that one commit may take before its requests are answered 503.",

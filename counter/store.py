@@ -52,7 +52,7 @@ INTEGERS: Final = ["int", "long"]
 
 CLIENT_OPTIONS: Final[dict[str, Any]] = {
     # Time for one look for a server, within the commit's own deadline.
-    "serverSelectionTimeoutMS": 1000,
+    "serverSelectionTimeoutMS": 900,
     # How long a host may take to answer a connect or the monitor's question. A host whose packets vanish is
     # given up after this long and asked again after heartbeatFrequencyMS at most, so that its return is seen
     # in less than 2 s. 500 ms is the least that the SDAM specification allows.
