@@ -73,7 +73,8 @@ def test_control_runs_with_no_rights_but_the_socket(person: Person) -> None:
 
 def test_what_has_changed_is_made_anew_and_the_rest_left(person: Person) -> None:
     """Another port for the server, a server that was stopped, and a volume that is kept."""
-    assert person.make("up").code == 0
+    begun = person.make("up")
+    assert begun.code == 0, begun
     before = person.state()["containers"]
     moved = person.make("up", "SERVER_PORT=8001")
     assert (moved.code, moved.out[0]) == (0, "2"), moved
@@ -119,11 +120,13 @@ def kill_when(person: Person, says: str) -> None:
         )
     with process:
         assert process.stderr is not None
+        said = []
         for line in process.stderr:
+            said.append(line)
             if says in line:
                 process.send_signal(signal.SIGKILL)
                 break
-    assert process.returncode == -signal.SIGKILL, f"it never said {says!r}"
+    assert process.returncode == -signal.SIGKILL, said
 
 
 def test_official_images_that_are_there_are_used(person: Person, mongo_image: str, python_image: str) -> None:
