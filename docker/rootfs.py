@@ -76,6 +76,9 @@ def _mirror() -> list[str]:
 def alpine() -> context.Tree:
     """Busybox alone, 2 MB, with the tools that the seed uses: sh, ping, nslookup, wget, nc, ifconfig."""
     busybox = Path(need("busybox", "busybox-static", purpose="a stand-in for the alpine image"))
+    with busybox.open("rb") as file:
+        if b"/ld-" in file.read(4096):  # the program's loader stands at its beginning
+            raise Trouble(f"{busybox} needs this machine's libraries: install Debian's busybox-static in its place")
     applets = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True).stdout.split()
     return {
         "bin/busybox": Entry(busybox, executable=True),
