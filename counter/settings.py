@@ -79,4 +79,5 @@ def describe() -> Iterator[tuple[str, str, str]]:
     for name, field in Settings.model_fields.items():
         default = field.default
         text = default.get_secret_value() if isinstance(default, SecretStr) else str(default)
+        text = text.lower() if isinstance(default, bool) else text
         yield env_name(name), text, field.description or ""
