@@ -148,7 +148,8 @@ class Recorder:
             self._names.see_network(network)
         for member in seen.members.values():
             self._names.learn_container(member.container)
-        self._touched.update(received.pair for received in self._inbox.events() if received.pair)
+        # What is of the time before the log is not recorded, so it explains nothing.
+        self._touched.update(item.pair for item in self._inbox.events() if item.pair and item.source)
         differing = differences(self._memberships, seen.endpoints)
         doubted = differing - self._touched
         verdicts = await look.closely(self._engine, doubted) if doubted else {}
