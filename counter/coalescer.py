@@ -25,8 +25,11 @@ from typing import Final
 from counter.errors import CounterError
 from counter.metrics import COMMIT_SECONDS, COMMIT_SIZE, COMMITS
 
-# About half of what a commit takes.
-GATHER_SECONDS: Final = 0.0005
+# The longest wait for more to share a commit, as a part of what commits take, and in seconds.
+GATHER_PART: Final = 0.5
+GATHER_SECONDS: Final = 0.002
+# How much of the average the newest commit makes.
+NEWEST: Final = 0.1
 # More clients than this are not waited for: see `_gather`.
 GATHER_MOST: Final = 32
 
@@ -34,11 +37,11 @@ GATHER_MOST: Final = 32
 class Coalescer:
     """Turns `commit(n) -> last`, an atomic increment by n and the value after it, into single numbers."""
 
-    def __init__(self, commit: Callable[[int], Awaitable[int]], *, gather: float = GATHER_SECONDS) -> None:
-        """Needs a running loop. `commit` raises CounterError for its waiters to be told; `gather` in seconds."""
+    def __init__(self, commit: Callable[[int], Awaitable[int]]) -> None:
+        """Needs a running loop. `commit` raises CounterError for its waiters to be told."""
         self._commit = commit
         self._loop = asyncio.get_running_loop()  # asking for it on each request is a system call in Python 3.11
-        self._gather_seconds = gather
+        self._usual_seconds = 0.0
         self._waiting: list[asyncio.Future[int]] = []
         self._runner: asyncio.Task[None] | None = None
         self._expected = 0
@@ -75,11 +78,12 @@ class Coalescer:
         with the first of them leaves the rest to wait for a whole one more. So wait until as many are here as
         were waiting or answered at the end of the last commit. A lone client is never held up, and neither are
         many: while the commit of some is under way the others are parsed and answered, which keeps the CPU at
-        work all the time. The wait polls, because the event loop's timers are no finer than 1 ms.
+        work all the time. Nor does anyone wait longer than half of what commits usually take. The wait polls,
+        because the event loop's timers are no finer than 1 ms.
         """
         if self._expected > GATHER_MOST or len(self._waiting) >= self._expected:
             return
-        deadline = perf_counter() + self._gather_seconds
+        deadline = perf_counter() + min(self._usual_seconds * GATHER_PART, GATHER_SECONDS)
         # An event would need a timer to give up, and those are too coarse.
         while len(self._waiting) < self._expected and perf_counter() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0)
@@ -97,7 +101,9 @@ class Coalescer:
             _fail(unsent, error.for_unsent() if isinstance(error, CounterError) else error)
             return
         COMMITS.labels("done").inc()
-        COMMIT_SECONDS.observe(perf_counter() - started)
+        took = perf_counter() - started
+        self._usual_seconds += (took - self._usual_seconds) * NEWEST
+        COMMIT_SECONDS.observe(took)
         COMMIT_SIZE.observe(len(batch))
         self._expected = len(batch) + len(self._waiting)
         for number, waiter in enumerate(batch, last - len(batch) + 1):

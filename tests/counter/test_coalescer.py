@@ -74,7 +74,7 @@ async def test_a_waiter_that_leaves_before_its_commit_is_not_counted() -> None:
 async def test_a_waiter_that_leaves_during_its_commit_harms_no_one() -> None:
     """Its number is spent, and the others get theirs."""
     database = Database()
-    coalescer = Coalescer(database.commit, gather=0)
+    coalescer = Coalescer(database.commit)
     tasks = [asyncio.create_task(coalescer.take()) for _ in range(3)]
     await turns()
     assert database.sizes == [3]
@@ -127,7 +127,7 @@ async def test_a_fault_of_ours_reaches_the_waiter() -> None:
             raise ZeroDivisionError
         return n
 
-    coalescer = Coalescer(broken, gather=0)
+    coalescer = Coalescer(broken)
     with pytest.raises(ZeroDivisionError):
         await coalescer.take()
     assert list(await asyncio.gather(coalescer.take(), coalescer.take())) == [1, 2]
@@ -173,7 +173,7 @@ def test_whatever_happens(steps: list[tuple[str, int]], outcomes: list[CounterEr
 
 async def _whatever_happens(steps: list[tuple[str, int]], outcomes: list[CounterError | None]) -> None:
     database = Database(outcomes=list(outcomes))
-    coalescer = Coalescer(database.commit, gather=0.00001)
+    coalescer = Coalescer(database.commit)
     tasks: list[asyncio.Task[None]] = []
     answered: list[int] = []
 
