@@ -18,7 +18,7 @@ def problem_response(problem: Problem, request_id: str | None) -> Response:
     document = problem.document()
     if request_id is not None:
         document["request_id"] = request_id
-    return Response(json.dumps(document), int(problem.status), problem.headers, MEDIA_TYPE)
+    return Response(json.dumps(document, separators=(",", ":")), int(problem.status), problem.headers, MEDIA_TYPE)
 
 
 async def _problem(request: Request, error: Exception) -> Response:
