@@ -70,6 +70,7 @@ class Mongod:
         self.data = data
         # None starts a standalone server, as MongoDB's own image does.
         self.replica_set: str | None = REPLICA_SET
+        self.parameters: tuple[str, ...] = ()
         self.port = port or free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -104,6 +105,7 @@ class Mongod:
         arguments = ["--dbpath", str(self.data), "--logpath", str(self._log), "--quiet", "--nounixsocket"]
         arguments += ["--bind_ip", LOOPBACK, "--port", str(self.port)]
         arguments += ["--replSet", self.replica_set] if self.replica_set else []
+        arguments += [word for parameter in self.parameters for word in ("--setParameter", parameter)]
         arguments += ["--oplogSize", "64", "--wiredTigerCacheSizeGB", "0.25"]
         self._process = subprocess.Popen(  # noqa: S603  our own program and arguments
             [mongod, *arguments],

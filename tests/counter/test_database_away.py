@@ -129,6 +129,29 @@ def test_an_unknown_outcome_says_so(serve: Serve, own: Mongod) -> None:
     assert 'counter_commits_total{outcome="outcome-unknown"} 1.0' in counter.http.get("/metrics").text
 
 
+def test_a_majority_that_does_not_confirm_is_an_unknown_outcome(serve: Serve, own: Mongod) -> None:
+    """An increment that was made and not confirmed says so, and is not given out; the next count is past it."""
+    own.parameters = ("enableTestCommands=1",)  # mongod's own means to fail on purpose
+    own.start()
+    counter = serve(own.url)
+    assert counter.http.get("/").json() == 1
+    with closing(MongoClient[dict[str, Any]](own.url)) as client:
+        client.admin.command(
+            "configureFailPoint",
+            "failCommand",
+            mode={"times": 1},
+            data={
+                "failCommands": ["findAndModify"],
+                "writeConcernError": {"code": 64, "codeName": "WriteConcernFailed", "errmsg": "not confirmed"},
+            },
+        )
+
+    response = counter.http.get("/")
+
+    assert (response.status_code, response.json()["type"]) == (503, UNKNOWN)
+    assert counter.http.get("/").json() == 3
+
+
 def test_a_password_that_is_refused(serve: Serve, own: Mongod) -> None:
     """A database that says no is a 503 of its own type, and the password is nowhere in log or answer."""
     own.start()
