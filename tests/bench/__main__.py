@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from docker.say import Trouble
 from tests.bench import counter, tools
 
 
@@ -15,8 +16,8 @@ def main() -> int:
     chosen = options.parse_args()
     try:
         runs = counter.measure(rounds=chosen.rounds, seconds=chosen.seconds)
-    except tools.Missing as missing:
-        tools.say(str(missing))
+    except Trouble as trouble:
+        tools.say(str(trouble))
         return 1
     text, holds = counter.report(runs)
     print(f"## The counter\n\n{text}")  # noqa: T201
