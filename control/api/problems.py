@@ -3,7 +3,7 @@
 import json
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ExceptionHandler
 
@@ -43,6 +43,11 @@ async def _http_error(request: Request, error: Exception) -> Response:
     return await _problem(request, problem)
 
 
+async def _gone(request: Request, _: Exception) -> Response:
+    """A client that went away in the middle of its body: nobody reads this, and nothing is wrong here."""
+    return await _problem(request, BadRequest("The connection ended before the body did."))
+
+
 async def _defect(request: Request, error: Exception) -> Response:
     request_id = request.scope.get("request_id")
     log.logger().error(
@@ -54,5 +59,6 @@ async def _defect(request: Request, error: Exception) -> Response:
 HANDLERS: dict[int | type[Exception], ExceptionHandler] = {
     Problem: _problem,
     HTTPException: _http_error,
+    ClientDisconnect: _gone,
     Exception: _defect,
 }

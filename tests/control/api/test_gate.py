@@ -1,6 +1,8 @@
 """Who is let in, and what everyone gets: the token, the Host header, methods, bodies, request ids."""
 
 import json
+import socket
+from typing import Any
 
 import httpx2
 import pytest
@@ -10,6 +12,7 @@ from control.api import containers, events, health, images, memberships, network
 from control.api.methods import Methods
 from tests.support.api import problem_of
 from tests.support.control import Control
+from tests.support.polling import eventually
 
 ROUTES: list[Route] = [
     *health.routes,
@@ -111,6 +114,24 @@ def test_a_body_without_length_is_limited_too(api: httpx2.Client) -> None:
     headers = {"Content-Type": "application/json"}
     answer = api.post("/networks", content=(b" " * 65_536 for _ in range(40)), headers=headers)
     assert answer.status_code == 413
+
+
+@pytest.mark.parametrize(("path", "media"), [("/networks", "application/json"), ("/images/build", "application/x-tar")])
+def test_a_client_that_breaks_off_is_no_defect(control: Control, path: str, media: str) -> None:
+    """Half a body and then nothing: one quiet line, nothing done, and no traceback in the log."""
+    request_id = f"broke-off{path.replace('/', '-')}"
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {control.token}\r\n"
+        f"Content-Type: {media}\r\nContent-Length: 1000\r\nX-Request-ID: {request_id}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", control.port)) as connection:
+        connection.sendall(head.encode() + b"{")
+
+    def lines() -> list[dict[str, Any]]:
+        return [json.loads(line) for line in control.log_path.read_text().splitlines() if request_id in line]
+
+    (line,) = eventually(lines)
+    assert (line["event"], line["status"], line["problem"]) == ("request", 400, "bad-request")
 
 
 def test_request_ids(api: httpx2.Client) -> None:
