@@ -65,7 +65,7 @@ PortNumber = Annotated[int, Field(ge=1, le=65_535)]
 class Wanted(BaseModel):
     """The body of a request. Unknown fields are refused, and text is not taken for a number."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class WantedPool(Wanted):

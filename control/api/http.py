@@ -5,10 +5,10 @@ an error and never silently nothing.
 """
 
 import json
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from typing import Annotated, Any, Generic, TypeVar
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -17,7 +17,7 @@ from control.api.state import state_of
 from control.errors import BadRequest, Invalid, TooLarge, UnsupportedMediaType
 
 Model = TypeVar("Model", bound=BaseModel)
-Item = TypeVar("Item")
+Item = TypeVar("Item", bound=BaseModel)
 
 
 class Query(BaseModel):
@@ -35,13 +35,6 @@ class Paging(Query):
 
     limit: int = Field(100, ge=1, le=1000, description="Items in one answer.")
     after: str | None = Field(None, max_length=1024, description="The `next` of the answer before.")
-
-
-class Page(BaseModel, Generic[Item]):
-    """One answer of a list; `next` is the cursor for `after`, null at the end."""
-
-    items: tuple[Item, ...]
-    next: str | None
 
 
 def _several(value: object) -> object:
@@ -138,28 +131,15 @@ def reply(
     return Response(content, status, dict(headers or {}), "application/json")
 
 
-def reply_page(items: Sequence[Item], paging: Paging, key: Any) -> Response:  # noqa: ANN401  (key: item to tuple of text)
-    """A page of `items`, ordered by `key`, a function from an item to a tuple of strings that no two share."""
-    chosen, following = cursors.page(items, key=key, after=paging.after, limit=paging.limit)
-    if not chosen:
-        return Response('{"items":[],"next":null}', media_type="application/json")
-    return reply_items(chosen, following)
+def reply_page(items: Sequence[Item], paging: Paging, key: Callable[[Item], cursors.Key]) -> Response:
+    """A page of `items`, in the order of `key`, which no two share."""
+    return reply_items(*cursors.page(items, key=key, after=paging.after, limit=paging.limit))
 
 
-def reply_items(items: Sequence[Item], following: str | None) -> Response:
-    """Items and the cursor after them, as the JSON response."""
-    rendered = b",".join(_adapter(type(item)).dump_json(item) for item in items)
-    content = b'{"items":[' + rendered + b'],"next":' + json.dumps(following).encode() + b"}"
-    return Response(content, media_type="application/json")
-
-
-_ADAPTERS: dict[type, TypeAdapter[Any]] = {}
-
-
-def _adapter(kind: type) -> TypeAdapter[Any]:
-    if kind not in _ADAPTERS:
-        _ADAPTERS[kind] = TypeAdapter(kind)
-    return _ADAPTERS[kind]
+def reply_items(items: Sequence[BaseModel], following: str | None) -> Response:
+    """Items and the cursor after them, as the JSON response of a list."""
+    rendered = ",".join(item.model_dump_json() for item in items)
+    return Response(f'{{"items":[{rendered}],"next":{json.dumps(following)}}}', media_type="application/json")
 
 
 def no_content() -> Response:

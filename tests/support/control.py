@@ -13,7 +13,7 @@ from typing import Final
 
 import httpx2
 
-from tests.support.ports import free_port
+from counter.embedded import free_port
 
 READY_SECONDS: Final = 20.0
 STOP_SECONDS: Final = 15.0
