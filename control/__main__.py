@@ -15,7 +15,9 @@ from pydantic import ValidationError
 from control import log
 from control.app import create_app
 from control.auth import first_token
+from control.errors import LogUnavailable
 from control.eventlog.store import Store, StoreUnusable
+from control.protocol import Protocol
 from control.settings import Settings, table
 
 
@@ -56,6 +58,9 @@ def main() -> int:
         store.open()
     except StoreUnusable as error:
         return fail(str(error))
+    except LogUnavailable as problem:
+        # It may pass or be mended: what needs no log is served meanwhile.
+        log.logger().error(log.LOG_FAILED, **{log.DETAIL: problem.detail})
     with contextlib.closing(store):
         try:
             token, made = first_token(settings.data_dir)
@@ -74,7 +79,7 @@ def serve(settings: Settings, store: Store, token: str) -> int:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=Protocol,
         lifespan="on",
         access_log=False,
         log_config=None,

@@ -6,21 +6,25 @@ any routing; the routes.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import anyio
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
 
-from control.api import containers, events, health, images, memberships, networks, volumes
+from control.api import containers, events, health, history, images, memberships, networks, volumes
 from control.api.problems import HANDLERS, problem_response
 from control.api.requests import Requests
 from control.api.state import State
 from control.auth import Gate, on_refusal
 from control.engine import Engine
+from control.eventlog.intents import Intents
+from control.eventlog.keeping import keep
 from control.eventlog.recorder import Recorder
+from control.eventlog.retention import Limits
 from control.eventlog.store import Store
+from control.instants import NANOSECONDS
 from control.settings import Settings
 
 
@@ -37,16 +41,22 @@ def create_app(settings: Settings, store: Store, token: str, *, on_start: Callab
             exec_timeout=settings.exec_timeout,
             output_limit=settings.output_limit,
         )
-        recorder = Recorder(engine, store, interval=settings.reconcile_interval)
+        recorder = Recorder(engine, store, interval=settings.reconcile_interval, canary=settings.canary_interval)
+        intents = Intents(store, recorder.ledger, recorder.clock, later=recorder.tell_later)
         stopping = anyio.Event()
         on_start(stopping)
-        recording = asyncio.create_task(recorder.run(), name="recorder")
+        tasks = [asyncio.create_task(recorder.run(), name="recorder")]
+        limits = _limits(settings)
+        if limits != Limits():
+            tasks.append(asyncio.create_task(keep(store, limits, recorder.clock), name="retention"))
         try:
-            yield State(settings=settings, engine=engine, store=store, recorder=recorder, stopping=stopping)
+            yield State(
+                settings=settings, engine=engine, store=store, recorder=recorder, intents=intents, stopping=stopping
+            )
         finally:
-            recording.cancel()
-            with suppress(asyncio.CancelledError):
-                await recording
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
             await engine.close()
 
     app = Starlette(
@@ -58,6 +68,7 @@ def create_app(settings: Settings, store: Store, token: str, *, on_start: Callab
             *volumes.routes,
             *images.routes,
             *events.routes,
+            *history.routes,
         ],
         middleware=[
             Middleware(
@@ -71,3 +82,8 @@ def create_app(settings: Settings, store: Store, token: str, *, on_start: Callab
     )
     app.router.redirect_slashes = False
     return Requests(app)
+
+
+def _limits(settings: Settings) -> Limits:
+    age, size = settings.log_max_age, settings.log_max_size
+    return Limits(age=round(age * 86_400 * NANOSECONDS) if age else None, size=size or None)

@@ -3,6 +3,7 @@
     Problem
     ├── BadRequest 400            ├── Unauthenticated 401      ├── Forbidden 403
     ├── NotFound 404              ├── MethodNotAllowed 405     ├── Conflict 409 (and its kinds)
+    ├── FollowerStalled 408       ├── LogTrimmed 410
     ├── TooLarge 413              ├── UnsupportedMediaType 415 ├── Invalid 422
     ├── Internal 500
     ├── EngineFailed 502          ├── EngineAway 503           ├── EngineTimeout 504
@@ -141,6 +142,18 @@ class NoSwarm(Conflict):
     """An overlay needs a swarm, and this engine is in none."""
 
     slug, title = "no-swarm", "This engine is in no swarm"
+
+
+class FollowerStalled(Problem):
+    """A stream's reader read nothing for too long; said as the stream's last message."""
+
+    status, slug, title = HTTPStatus.REQUEST_TIMEOUT, "follower-stalled", "Nothing was read for too long"
+
+
+class LogTrimmed(Problem):
+    """The event log does not keep the records any more that were asked for."""
+
+    status, slug, title = HTTPStatus.GONE, "log-trimmed", "These records are no longer kept"
 
 
 class TooLarge(Problem):

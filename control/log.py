@@ -7,6 +7,7 @@ import logging
 import sys
 from typing import Any, Final
 
+import orjson
 import structlog
 from structlog.typing import EventDict
 
@@ -26,6 +27,8 @@ LOG_FAILED: Final = "log.failed"
 LOG_WRITES: Final = "log.writes-again"
 RECORDER_FAILED: Final = "recorder.failed"
 FOLLOWER_LOST: Final = "follower.lost"
+INBOX_FULL: Final = "inbox.full"
+LOG_TRIMMED: Final = "log.trimmed"
 
 # Keys.
 REQUEST_ID: Final = "request_id"
@@ -63,12 +66,86 @@ BEFORE: Final = "before"
 AFTER: Final = "after"
 SOURCE: Final = "source"
 OBSERVED_BETWEEN: Final = "observed_between"
+CAUSE: Final = "cause"
+REASON: Final = "reason"
+HASH: Final = "hash"
+EXIT_CODE: Final = "exit_code"
+SIGNAL: Final = "signal"
+OLD_NAME: Final = "old_name"
+HEALTH: Final = "health"
+PHASE: Final = "phase"
+ACTION: Final = "action"
+OUTCOME: Final = "outcome"
+NAME: Final = "name"
+RECORDS: Final = "records"
 
 
 def logger() -> structlog.stdlib.BoundLogger:
     """The one logger."""
     bound: structlog.stdlib.BoundLogger = structlog.get_logger(LOGGER)
     return bound
+
+
+class _Records:
+    """A structlog logger for the event log's records: thousands may come at once, so they are rendered past the
+    standard library's logging and written with one call."""
+
+    def __init__(self) -> None:
+        self._lines: list[bytes] = []
+
+    def msg(self, rendered: bytes) -> None:
+        """Take a rendered line."""
+        self._lines.append(rendered)
+
+    debug = info = warning = error = critical = msg
+
+    def flush(self) -> None:
+        """Write what was collected."""
+        lines, self._lines = self._lines, []
+        if lines:
+            sys.stdout.flush()
+            sys.stdout.buffer.write(b"\n".join(lines) + b"\n")
+            sys.stdout.buffer.flush()
+
+
+_written = _Records()
+_records: Any = None
+
+
+def records() -> Any:  # noqa: ANN401  (structlog's loggers are typed by configuration)
+    """The logger of the event log's records. What it is told is written by `flush_records`."""
+    return _records or logger()
+
+
+def flush_records() -> None:
+    """Write the records' lines."""
+    _written.flush()
+
+
+def _dumped(_: object, __: str, record: EventDict) -> bytes:
+    return orjson.dumps(record, default=str)
+
+
+def _encoded(_: object, __: str, text: str) -> bytes:
+    return text.encode()
+
+
+def _configure_records(*, json_lines: bool, level: str) -> None:
+    global _records  # noqa: PLW0603  (set up once, with the rest)
+    last: list[Any] = (
+        [_head_first, _dumped] if json_lines else [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty()), _encoded]
+    )
+    _records = structlog.wrap_logger(
+        _written,
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp"),
+            *last,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        context_class=dict,
+        cache_logger_on_first_use=True,
+    ).bind()
 
 
 def _head_first(_: object, __: str, record: EventDict) -> EventDict:
@@ -104,6 +181,7 @@ def configure(*, form: str, level: str) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
         )
     )
+    _configure_records(json_lines=json_lines, level=level)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

@@ -74,6 +74,24 @@ class Settings(BaseSettings):
     reconcile_interval: float = Field(
         60.0, ge=1, le=86_400, description="Seconds between comparisons of the log with the engine."
     )
+    canary_interval: float = Field(
+        10.0,
+        ge=1,
+        le=3600,
+        description="Seconds of silence of the engine after which a sign of life is asked of it.",
+    )
+    log_max_age: float = Field(
+        0.0, ge=0, le=36_500, description="Days for which the event log keeps its records; 0 for ever."
+    )
+    log_max_size: int = Field(
+        0,
+        ge=0,
+        le=1_099_511_627_776,
+        description="Bytes that the event log may take before its oldest records go; 0 for no limit.",
+    )
+    send_timeout: float = Field(
+        30.0, ge=1, le=600, description="Seconds for which a follower may read nothing before it is let go."
+    )
     shutdown_timeout: int = Field(4, ge=1, le=60, description="Seconds that open requests are given at SIGTERM.")
     log_format: Literal["auto", "json", "console"] = Field(
         "auto", description="Log lines: json, console, or auto (console on a terminal)."

@@ -13,7 +13,7 @@ from typing import Final
 
 from control.engine import Engine
 from control.errors import Problem
-from control.records import Container, NetworkRef
+from control.records import Container, NetworkName
 from control.wanted import WantedContainer, WantedEndpoint, WantedMount, WantedNetwork, WantedPort
 from docker import context
 from docker.cache import REPOSITORY
@@ -111,7 +111,7 @@ async def run(engine: Engine, settings: Settings, place: Place, image: str) -> b
         await engine.containers.remove(present[0].id, force=True, volumes=True)
     else:
         say(f"running control as the container {settings.control}, at {settings.url}")
-    await engine.containers.run(asked, [(NetworkRef(id=network.id, name=network.name), WantedEndpoint())])
+    await engine.containers.run(asked, [(NetworkName(id=network.id, name=network.name), WantedEndpoint())])
     return True
 
 

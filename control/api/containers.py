@@ -1,5 +1,7 @@
 """Containers over HTTP."""
 
+import re
+import secrets
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -8,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from control import hostaccess
+from control.api.asking import asking, asks
 from control.api.http import (
     NoQuery,
     Paging,
@@ -69,6 +72,13 @@ class LogsQuery(Query):
     stderr: bool = True
 
 
+def given_name(image: str) -> str:
+    """A name for a container that is run without one: the log knows by it which request a container came from, even
+    after a crash in between."""
+    plain = re.sub(r"[^a-zA-Z0-9_.-]", "", image.rpartition("/")[2].partition("@")[0].partition(":")[0])
+    return f"{plain.lstrip('_.-') or 'container'}-{secrets.token_hex(4)}"
+
+
 async def list_containers(request: Request) -> Response:
     """Containers, by name."""
     query = read_query(request, ListQuery)
@@ -77,6 +87,7 @@ async def list_containers(request: Request) -> Response:
     return reply_page(containers, query, lambda container: (container.name, container.id))
 
 
+@asks("container.run")
 async def run_container(request: Request) -> Response:
     """201 with the container and its Location. A run that fails leaves nothing behind."""
     read_query(request, NoQuery)
@@ -91,6 +102,8 @@ async def run_container(request: Request) -> Response:
     if wanted.network_mode is not None and wanted.network_mode.startswith("container:"):
         target = await engine.containers.resolve(wanted.network_mode.removeprefix("container:"))
         wanted = wanted.model_copy(update={"network_mode": f"container:{target.id}"})
+    wanted = wanted.model_copy(update={"name": wanted.name or given_name(wanted.image)})
+    await asking(request, name=wanted.name)
     container = await engine.containers.run(wanted, networks)
     return reply(
         container,
@@ -106,39 +119,47 @@ async def inspect_container(request: Request) -> Response:
     return reply(await engine_of(request).containers.resolve(request.path_params["container"]))
 
 
+@asks("container.remove")
 async def remove_container(request: Request) -> Response:
     """204; 409 while it runs, unless forced."""
     query = read_query(request, RemoveQuery)
     containers = engine_of(request).containers
     container = await containers.resolve(request.path_params["container"])
+    await asking(request, container=container)
     await containers.remove(container.id, force=query.force, volumes=query.volumes)
     return no_content()
 
 
+@asks("container.start")
 async def start_container(request: Request) -> Response:
     """The container, running; also when it ran already."""
     read_query(request, NoQuery)
     containers = engine_of(request).containers
     container = await containers.resolve(request.path_params["container"])
+    await asking(request, container=container)
     await containers.start(container.id)
     return reply(await containers.inspect(container.id))
 
 
+@asks("container.stop")
 async def stop_container(request: Request) -> Response:
     """The container, stopped; also when it did not run."""
     query = read_query(request, StopQuery)
     containers = engine_of(request).containers
     container = await containers.resolve(request.path_params["container"])
+    await asking(request, container=container)
     await containers.stop(container.id, timeout=query.timeout)
     return reply(await containers.inspect(container.id))
 
 
+@asks("container.exec")
 async def exec_in_container(request: Request) -> Response:
     """Exit code and output of a command, when it has ended. A command that fails is no error of this call."""
     read_query(request, NoQuery)
     wanted = await read_body(request, WantedExec)
     engine = engine_of(request)
     container = await engine.containers.resolve(request.path_params["container"])
+    await asking(request, container=container)
     return reply(await engine.execs.run(container.id, wanted))
 
 

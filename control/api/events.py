@@ -1,171 +1,179 @@
-"""The event log over HTTP: read page by page, and followed as it grows.
+"""The event log over HTTP: read page by page, downloaded whole, checked, and taken out with its proof."""
 
-A follower reads the rows past its own number and waits for the store to grow. Nothing is queued for it, so one
-that is slow costs nothing, and one that comes back goes on where it was.
-"""
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING, Final
 
-import asyncio
-import contextlib
-import json
-from collections.abc import AsyncGenerator, Coroutine
-from typing import Any, Final
-
-import anyio
 from pydantic import BaseModel, Field
-from sse_starlette import EventSourceResponse, ServerSentEvent
-from sse_starlette.sse import SendTimeoutError
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
-from control import log
-from control.api.http import Query, read_query, reply
+from control.api.following import stream_events
+from control.api.http import NoQuery, Query, read_query, reply
 from control.api.methods import by_method
+from control.api.selecting import (
+    CLOUDEVENT,
+    CLOUDEVENTS,
+    JSON,
+    MOST,
+    NDJSON,
+    ListQuery,
+    accepts,
+    cloud_event,
+    plain,
+)
 from control.api.state import state_of
-from control.errors import Invalid, LogUnavailable
-from control.eventlog.rows import Filter
+from control.errors import Invalid, LogTrimmed, NotFound
+from control.eventlog import proof, reading
+from control.eventlog.reading import Filter
 from control.eventlog.store import Store
-from control.instants import Instant
-from control.records import Event
+
+if TYPE_CHECKING:
+    from control.eventlog.entries import Written
 
 PAGE: Final = 500
-SEND_SECONDS: Final = 30.0
-"""How long a follower may leave what it is sent unread before it is let go."""
-
-_MOST: Final = 2**63 - 1
-
-
-class Filters(Query):
-    """Which events."""
-
-    network: str | None = Field(
-        None,
-        min_length=1,
-        max_length=1024,
-        description="The network's full id, 12 digits of it or more, or the name it had then.",
-    )
-    container: str | None = Field(
-        None,
-        min_length=1,
-        max_length=1024,
-        description="The container's full id, 12 digits of it or more, or the name it had then.",
-    )
-    since: Instant | None = Field(None, ge=-_MOST, le=_MOST, description="At this instant or later.")
-
-    def filter(self, until: int | None = None) -> Filter:
-        """These, for the store."""
-        return Filter(network=self.network, container=self.container, since=self.since, until=until)
+LARGEST: Final = 1000
+USUAL: Final = 100
+CHECKED: Final = 2_000
+"""Records checked at once, between which others are served."""
 
 
-class ListQuery(Filters):
-    """Which events, and where to begin."""
+class RangeQuery(Query):
+    """Records by number: past `after`, up to `until`."""
 
-    until: Instant | None = Field(None, ge=-_MOST, le=_MOST, description="Before this instant.")
-    after: int = Field(0, ge=0, le=_MOST, description="Past this number: the `next` of the answer before.")
-    limit: int = Field(100, ge=1, le=1000, description="Events in one answer.")
-
-
-class StreamQuery(Filters):
-    """Which events, and where to begin."""
-
-    after: int | None = Field(
-        None, ge=0, le=_MOST, description="Past this number; 0 for all there are. Without it, from now on."
-    )
+    after: int | None = Field(None, ge=0, le=MOST, description="Past this number; without it, from the oldest kept.")
+    until: int | None = Field(None, ge=1, le=MOST, description="Up to this number; without it, to the newest.")
 
 
-class EventPage(BaseModel):
-    """Events by number; `next` is the value for `after` that goes on, null when there are no more now."""
+class Checked(BaseModel):
+    """What checking the chain found. `anchor` is the number before the first record checked, `last` the last that is
+    right, `head` its hash; `broken` is the first that is wrong, null where all are right."""
 
-    items: tuple[Event, ...]
-    next: int | None
+    whole: bool
+    anchor: int
+    last: int
+    count: int
+    head: str
+    broken: int | None
+    reason: str | None
 
 
 async def list_events(request: Request) -> Response:
-    """Events, oldest first."""
+    """Records, oldest or newest first; by `Accept` as JSON, as NDJSON without end, or as CloudEvents."""
     query = read_query(request, ListQuery)
+    media = accepts(request, JSON, NDJSON, CLOUDEVENTS)
     store = state_of(request)["store"]
-    events = await store.read(query.filter(query.until), query.after, query.limit + 1)
-    page = events[: query.limit]
-    return reply(EventPage(items=tuple(page), next=page[-1].seq if len(events) > query.limit else None))
+    wanted, newest_first = query.filter(query.until), query.order == "desc"
+    if media == NDJSON:
+        lines = _lines(store, wanted, query.after, query.limit, newest_first=newest_first)
+        return StreamingResponse(lines, media_type=NDJSON)
+    limit = USUAL if query.limit is None else query.limit
+    if limit > LARGEST:
+        raise Invalid(f"limit is {LARGEST} at most; ask with Accept: {NDJSON} for any number.")
+    found = await store.read(wanted, query.after, limit + 1, newest_first=newest_first)
+    page = found[:limit]
+    following = page[-1].seq if len(found) > limit else None
+    if media == CLOUDEVENTS:
+        link = (
+            {} if following is None else {"Link": f'<{request.url.include_query_params(after=following)}>; rel="next"'}
+        )
+        return Response(b"[" + b",".join(map(cloud_event, page)) + b"]", 200, link, CLOUDEVENTS)
+    told = b"null" if following is None else b"%d" % following
+    return Response(b'{"items":[%b],"next":%b}' % (b",".join(map(plain, page)), told), media_type=JSON)
 
 
-async def stream_events(request: Request) -> Response:
-    """Events as they are written, as server-sent events. `Last-Event-ID` goes on past that number."""
-    query = read_query(request, StreamQuery)
-    state = state_of(request)
-    store = state["store"]
-    after = _last_event_id(request)
-    if after is None:
-        after = store.last if query.after is None else query.after
-    if after > store.last:
-        raise Invalid(f"This log ends at {store.last}, so nothing can have been read up to {after}: begin anew.")
-    return Following(
-        _messages(store, query.filter(), after, state["stopping"]),
-        sep="\n",
-        ping=state["settings"].heartbeat,
-        ping_message_factory=lambda: ServerSentEvent(comment="", sep="\n"),
-        send_timeout=SEND_SECONDS,
-        shutdown_event=state["stopping"],
-        shutdown_grace_period=2,
+async def _lines(
+    store: Store, wanted: Filter, after: int | None, limit: int | None, *, newest_first: bool
+) -> AsyncGenerator[bytes]:
+    left = limit
+    while left is None or left > 0:
+        size = PAGE if left is None else min(PAGE, left)
+        page = await store.read(wanted, after, size, newest_first=newest_first)
+        if page:
+            yield b"".join(b"%b\n" % record.line for record in page)
+            after = page[-1].seq
+        if len(page) < size:
+            return
+        left = None if left is None else left - len(page)
+
+
+async def show_event(request: Request) -> Response:
+    """One record, by its number; by `Accept` as a CloudEvent."""
+    read_query(request, NoQuery)
+    given = request.path_params["seq"]
+    seq = int(given) if given.isascii() and given.isdecimal() and len(given) < 19 else 0  # noqa: PLR2004  (63 bits)
+    found = await state_of(request)["store"].read(Filter(), seq - 1, 1)
+    if not found or found[0].seq != seq:
+        raise NotFound(f"The log has no record {given[:40]!r}. GET /events lists them.")
+    media = accepts(request, JSON, CLOUDEVENT)
+    return Response((cloud_event if media == CLOUDEVENT else plain)(found[0]), media_type=media)
+
+
+async def verify_events(request: Request) -> Response:
+    """Check the chain of what is kept: 200 with what was found, right or wrong."""
+    query = read_query(request, RangeQuery)
+    store = state_of(request)["store"]
+    checked = proof.Chain(*await _start(store, query))
+    until = query.until or store.last
+    more = True
+    while more and checked.last < until:
+        size = min(CHECKED, until - checked.last)
+        more = await store.ask(lambda connection, size=size: proof.check_rows(connection, checked, size))  # type: ignore[misc]
+    found = checked.verdict()
+    return reply(
+        Checked(
+            whole=found.broken is None,
+            anchor=found.anchor,
+            last=found.last,
+            count=found.count,
+            head=found.head,
+            broken=found.broken,
+            reason=found.reason,
+        )
     )
 
 
-class Following(EventSourceResponse):
-    """A stream of events, ended without noise when its reader stopped reading."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The response."""
-        try:
-            await super().__call__(scope, receive, send)
-        except SendTimeoutError:
-            log.logger().warning(log.FOLLOWER_LOST, **{log.DETAIL: f"Nothing was read for {SEND_SECONDS:g} s."})
-
-
-async def _messages(
-    store: Store, wanted: Filter, after: int, stopping: anyio.Event
-) -> AsyncGenerator[ServerSentEvent, None]:
-    # The number comes first, so that a reader whose connection breaks before any event knows where it was.
-    yield ServerSentEvent(id=str(after), comment=f"events after {after}", retry=1000, sep="\n")
-    while not stopping.is_set():
-        newest = store.last
-        try:
-            events = await store.read(wanted, after, PAGE)
-        except LogUnavailable as problem:
-            yield ServerSentEvent(json.dumps(problem.document()), event="problem", sep="\n")
-            return
-        for event in events:
-            yield ServerSentEvent(event.model_dump_json(), id=str(event.seq), event=event.kind, sep="\n")
-        if len(events) == PAGE:
-            after = events[-1].seq
-            continue
-        # All up to `newest` was looked at, and perhaps some that came since.
-        after = max(after, newest, *(event.seq for event in events[-1:]))
-        await _either(store.past(after), stopping.wait())
+async def export_events(request: Request) -> Response:
+    """Records by number with what it takes to check them, as NDJSON: a line with the anchor, a record a line, a line
+    with the end. `pontlevis log verify` reads it."""
+    query = read_query(request, RangeQuery)
+    store = state_of(request)["store"]
+    anchor, digest = await _start(store, query)
+    until = min(query.until or store.last, store.last)
+    name = f"pontlevis-events-{anchor + 1}-{until}.ndjson"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(_export(store, anchor, digest, until), 200, headers, NDJSON)
 
 
-async def _either(*waits: Coroutine[Any, Any, None]) -> None:
-    """Wait for the first of these, and let go of the others."""
-    tasks = [asyncio.ensure_future(wait) for wait in waits]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(*tasks, return_exceptions=True)
+async def _start(store: Store, query: RangeQuery) -> tuple[int, bytes]:
+    """Number and hash of the record before the range."""
+    anchor, digest = await store.ask(reading.read_anchor)
+    if query.after is None or query.after == anchor:
+        return anchor, digest
+    if query.after < anchor:
+        raise LogTrimmed(f"The records up to {anchor} are no longer kept: ask with after={anchor}, or without it.")
+    before = await store.read(Filter(), query.after - 1, 1)
+    if not before or before[0].seq != query.after:
+        raise Invalid(f"This log ends at {store.last}: ask for a range before that.")
+    return query.after, before[0].hash
 
 
-def _last_event_id(request: Request) -> int | None:
-    given = request.headers.get("last-event-id")
-    if not given:
-        return None
-    if not (given.isascii() and given.isdecimal() and len(given) < 19):  # noqa: PLR2004  (digits that 63 bits hold)
-        raise Invalid("Last-Event-ID is no number: send the id of the last event received, or leave it out.")
-    return int(given)
+async def _export(store: Store, anchor: int, digest: bytes, until: int) -> AsyncGenerator[bytes]:
+    yield b'{"anchor":{"seq":%d,"hash":"%b"}}\n' % (anchor, digest.hex().encode())
+    last, head = anchor, digest
+    while last < until:
+        page: list[Written] = await store.read(Filter(), last, min(PAGE, until - last))
+        if not page:
+            break
+        yield b"".join(b"%b\n" % record.line for record in page)
+        last, head = page[-1].seq, page[-1].hash
+    yield b'{"end":{"seq":%d,"hash":"%b"}}\n' % (last, head.hex().encode())
 
 
 routes = [
     Route("/events", by_method(GET=list_events)),
     Route("/events/stream", by_method(GET=stream_events)),
+    Route("/events/verify", by_method(GET=verify_events)),
+    Route("/events/export", by_method(GET=export_events)),
+    Route("/events/{seq}", by_method(GET=show_event)),
 ]

@@ -39,6 +39,7 @@ async def ready(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """Prometheus metrics, in its text format."""
     read_query(request, NoQuery)
+    state_of(request)["recorder"].measure()
     return Response(await asyncio.to_thread(generate_latest), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -138,8 +138,14 @@ def reply_page(items: Sequence[Item], paging: Paging, key: Callable[[Item], curs
 
 def reply_items(items: Sequence[BaseModel], following: str | None) -> Response:
     """Items and the cursor after them, as the JSON response of a list."""
+    return reply_items_with(items, following)
+
+
+def reply_items_with(items: Sequence[BaseModel], following: str | None, **further: Any) -> Response:  # noqa: ANN401  (any JSON)
+    """As `reply_items`, with `further` members beside the items."""
     rendered = ",".join(item.model_dump_json() for item in items)
-    return Response(f'{{"items":[{rendered}],"next":{json.dumps(following)}}}', media_type="application/json")
+    told = json.dumps({"next": following, **further}, separators=(",", ":"))
+    return Response(f'{{"items":[{rendered}],{told[1:]}', media_type="application/json")
 
 
 def no_content() -> Response:

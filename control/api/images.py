@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from control import hostaccess
+from control.api.asking import asking, asks, failed
 from control.api.http import (
     NoQuery,
     Paging,
@@ -86,13 +87,16 @@ async def inspect_image(request: Request) -> Response:
     return reply(await engine_of(request).images.inspect(request.path_params["image"]))
 
 
+@asks("image.remove")
 async def remove_image(request: Request) -> Response:
     """204; 409 while a container uses it."""
     query = read_query(request, RemoveQuery)
+    await asking(request, name=request.path_params["image"])
     await engine_of(request).images.remove(request.path_params["image"], force=query.force)
     return no_content()
 
 
+@asks("image.build")
 async def build_image(request: Request) -> Response:
     """Build an image from a tar in the body, or by JSON from a folder where control runs."""
     state = state_of(request)
@@ -102,12 +106,13 @@ async def build_image(request: Request) -> Response:
     try:
         wanted = await (_by_path if given == "application/json" else _by_tar)(request, state, context)
         context.seek(0)
+        await asking(request, name=wanted.tag)
     except BaseException:
         context.close()
         raise
     if "text/event-stream" in request.headers.get("accept", ""):
         return EventSourceResponse(
-            _events(state, wanted, context),
+            _events(request, state, wanted, context),
             sep="\n",
             ping=int(max(1, state["settings"].heartbeat)),
             send_timeout=30,
@@ -171,7 +176,9 @@ async def _built(state: State, wanted: WantedBuild, image_id: str | None) -> Ima
     return await state["engine"].images.inspect(reference)
 
 
-async def _events(state: State, wanted: WantedBuild, context: IO[bytes]) -> AsyncGenerator[ServerSentEvent]:
+async def _events(
+    request: Request, state: State, wanted: WantedBuild, context: IO[bytes]
+) -> AsyncGenerator[ServerSentEvent]:
     """`progress` as it comes, then one `done` with the image or one `problem`."""
     image_id = None
     with context:
@@ -183,6 +190,7 @@ async def _events(state: State, wanted: WantedBuild, context: IO[bytes]) -> Asyn
             image = await _built(state, wanted, image_id)
             yield ServerSentEvent(image.model_dump_json(), event="done", sep="\n")
         except Problem as problem:
+            failed(request, problem)
             yield ServerSentEvent(json.dumps(problem.document()), event="problem", sep="\n")
 
 

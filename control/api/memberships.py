@@ -6,7 +6,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from control.api.http import NoQuery, Paging, no_content, read_body, read_query, reply, reply_page
+from control.api.asking import asking, asks
+from control.api.history import AtQuery, members_at, networks_at
+from control.api.http import NoQuery, no_content, read_body, read_query, reply, reply_page
 from control.api.methods import by_method
 from control.api.state import engine_of
 from control.engine import Engine
@@ -38,8 +40,11 @@ def difference(wanted: WantedEndpoint, member: Membership) -> dict[str, dict[str
 
 
 async def list_members(request: Request) -> Response:
-    """The containers on a network now, by name: connected, and configured to join at their start."""
-    query = read_query(request, Paging)
+    """The containers on a network, by name: connected, and configured to join at their start. Now, as the engine has
+    it, or at an instant, as the log has it."""
+    query = read_query(request, AtQuery)
+    if query.at is not None:
+        return await members_at(request, request.path_params["network"], query)
     engine = engine_of(request)
     network = await engine.networks.resolve(request.path_params["network"])
     containers = await engine.containers.list(filters={"network": [network.id, network.name]})
@@ -49,6 +54,16 @@ async def list_members(request: Request) -> Response:
     return reply_page(members, query, lambda member: (member.container.name or "", member.container.id))
 
 
+async def list_networks_of(request: Request) -> Response:
+    """The networks that a container is on, by name; now, or at an instant."""
+    query = read_query(request, AtQuery)
+    reference = request.path_params["container"]
+    if query.at is not None:
+        return await networks_at(request, reference, query)
+    container = await engine_of(request).containers.resolve(reference)
+    return reply_page(container.networks, query, lambda member: (member.network.name, member.network.id))
+
+
 async def show_member(request: Request) -> Response:
     """One membership; 404 where the container is not on the network."""
     read_query(request, NoQuery)
@@ -56,11 +71,13 @@ async def show_member(request: Request) -> Response:
     return reply(_required(container, network))
 
 
+@asks("network.connect")
 async def connect(request: Request) -> Response:
     """201 connected now, 200 already so, 409 connected with other options."""
     read_query(request, NoQuery)
     wanted = await read_body(request, WantedEndpoint)
     engine, network, container = await _pair(request)
+    await asking(request, network=network, container=container)
     member = membership_on(container, network)
     if member is None:
         try:
@@ -80,10 +97,12 @@ async def connect(request: Request) -> Response:
     return reply(member)
 
 
+@asks("network.disconnect")
 async def disconnect(request: Request) -> Response:
     """204, also when it was not connected."""
     read_query(request, NoQuery)
     engine, network, container = await _pair(request)
+    await asking(request, network=network, container=container)
     if membership_on(container, network) is not None:
         with contextlib.suppress(NotConnected):  # someone else was quicker
             await engine.networks.disconnect(network.id, container.id)
@@ -106,5 +125,6 @@ def _required(container: Container, network: Network) -> Membership:
 
 routes = [
     Route("/networks/{network}/containers", by_method(GET=list_members)),
+    Route("/containers/{container}/networks", by_method(GET=list_networks_of)),
     Route("/networks/{network}/containers/{container}", by_method(GET=show_member, PUT=connect, DELETE=disconnect)),
 ]

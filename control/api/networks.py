@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from control.api.asking import asking, asks
 from control.api.http import (
     NoQuery,
     Paging,
@@ -62,10 +63,12 @@ def _by_name(network: Network) -> tuple[str, str]:
     return network.name, network.id
 
 
+@asks("network.create")
 async def create_network(request: Request) -> Response:
     """201 with the network and its Location."""
     read_query(request, NoQuery)
     wanted = await read_body(request, WantedNetwork)
+    await asking(request, name=wanted.name)
     network = await engine_of(request).networks.create(wanted)
     return reply(network, status=201, headers={"Location": f"/networks/{network.id}"})
 
@@ -78,11 +81,13 @@ async def inspect_network(request: Request) -> Response:
     return reply(await networks.inspect(network.id))
 
 
+@asks("network.remove")
 async def remove_network(request: Request) -> Response:
     """204; 409 while containers use it, naming them."""
     query = read_query(request, RemoveQuery)
     networks = engine_of(request).networks
     network = await networks.resolve(request.path_params["network"])
+    await asking(request, network=network)
     if query.force:
         for member in (await networks.inspect(network.id)).containers:
             await networks.disconnect(network.id, member.container.id)

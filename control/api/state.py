@@ -6,6 +6,7 @@ import anyio
 from starlette.requests import HTTPConnection
 
 from control.engine import Engine
+from control.eventlog.intents import Intents
 from control.eventlog.recorder import Recorder
 from control.eventlog.store import Store
 from control.settings import Settings
@@ -18,6 +19,7 @@ class State(TypedDict):
     engine: Engine
     store: Store
     recorder: Recorder
+    intents: Intents
     stopping: anyio.Event
 
 

@@ -6,6 +6,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from control import hostaccess
+from control.api.asking import asking, asks
 from control.api.http import (
     NoQuery,
     Paging,
@@ -47,6 +48,7 @@ async def list_volumes(request: Request) -> Response:
     return reply_page(await engine_of(request).volumes.list(filters), query, lambda volume: (volume.name,))
 
 
+@asks("volume.create")
 async def create_volume(request: Request) -> Response:
     """201 created, 200 there already just so, 409 there with other options (the engine would say nothing)."""
     read_query(request, NoQuery)
@@ -54,6 +56,7 @@ async def create_volume(request: Request) -> Response:
     state = state_of(request)
     hostaccess.check_volume(wanted.driver, wanted.options, state["settings"].bind_roots)
     volumes = state["engine"].volumes
+    await asking(request, name=wanted.name)
     try:
         present = await volumes.inspect(wanted.name)
     except NotFound:
@@ -74,9 +77,11 @@ async def inspect_volume(request: Request) -> Response:
     return reply(await engine_of(request).volumes.inspect(request.path_params["volume"]))
 
 
+@asks("volume.remove")
 async def remove_volume(request: Request) -> Response:
     """204, and what was in it is gone; 409 while a container uses it."""
     query = read_query(request, RemoveQuery)
+    await asking(request, name=request.path_params["volume"])
     await engine_of(request).volumes.remove(request.path_params["volume"], force=query.force)
     return no_content()
 

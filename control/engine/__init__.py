@@ -1,5 +1,6 @@
 """The Docker Engine: the only place that speaks aiodocker. Observes, acts, and reads the event stream."""
 
+from control import instants
 from control.engine.connection import Connection
 from control.engine.containers import Containers
 from control.engine.events import Events
@@ -38,6 +39,11 @@ class Engine:
         async with self.connection.use(within=3) as docker:
             version: str = (await docker.version())["Version"]
         return version
+
+    async def clock(self) -> int:
+        """The engine's clock, in nanoseconds since the epoch."""
+        async with self.connection.use(within=5) as docker:
+            return instants.parse((await docker.system.info())["SystemTime"])
 
     async def close(self) -> None:
         """Let go of the engine."""

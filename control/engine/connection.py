@@ -8,8 +8,11 @@ nothing needs to.
 
 import asyncio
 import re
+import socket
+import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Final
 
 import aiohttp
@@ -92,6 +95,28 @@ class Connection:
         except (aiohttp.ClientError, ConnectionError) as error:
             self._lost()
             raise translate(UNREACHABLE, str(error) or type(error).__name__) from error
+
+    def peer(self) -> str | None:
+        """Which process listens at the engine's socket: its pid, and when it was started where that can be read. None
+        where it can't be known (over TCP, out of another pid namespace). Raises OSError where nobody listens.
+
+        The engine's own id stays the same when it restarts; this does not. An engine that shuts down stops listening
+        before it stops its containers (measured on Docker 20.10), so this also tells whether it does.
+        """
+        kind, _, path = self.url.partition("://")
+        if kind != "unix":
+            return None
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.settimeout(0.5)
+            probe.connect(path)
+            pid, _, _ = struct.unpack("3i", probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        if pid == 0:
+            return None
+        try:
+            started = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
+        except (OSError, IndexError):
+            started = ""
+        return f"{pid}:{started}"
 
     async def _agree(self) -> None:
         async with self._agreeing:

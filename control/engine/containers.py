@@ -57,6 +57,8 @@ def container_of(raw: Mapping[str, Any]) -> Container:
         started=started,
         finished=instants.parse_or_none(state.get("FinishedAt")),
         exit_code=state.get("ExitCode") if status in {"exited", "dead"} else None,
+        oom_killed=bool(state.get("OOMKilled")),
+        restart_count=raw.get("RestartCount") or 0,
         health=(state.get("Health") or {}).get("Status"),
         command=(*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())),
         labels=config.get("Labels") or {},
@@ -143,6 +145,11 @@ class Containers:
             ids = [container.id for container in await docker.containers.list(**params)]
         found = await asyncio.gather(*(self._inspect_or_none(id_) for id_ in ids))
         return [container for container in found if container is not None]
+
+    async def ids(self) -> tuple[str, ...]:
+        """The full id of every container, stopped ones too."""
+        async with self._connection.use() as docker:
+            return tuple(container.id for container in await docker.containers.list(all="true"))
 
     async def _inspect_or_none(self, container_id: str) -> Container | None:
         try:

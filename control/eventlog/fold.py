@@ -1,137 +1,292 @@
-"""What the engine showed, folded into transitions. Pure.
+"""What the engine tells, folded into records. Pure.
 
-The engine's events are not balanced: a disconnect is told twice on Docker 20.10, a failed start tells a
-disconnect that had no connect, a restart a second connect, and a killed engine tells nothing. So an event is
-never a toggle; it says what the state is now, and a transition is what that changes. Each pair of network and
-container is folded by itself, and the transitions of one pair chain: each begins in the state in which the one
-before ended.
+The engine's events are not balanced: a disconnect is told twice on Docker 20.10, a failed start tells a disconnect
+that had no connect, a restart a second connect, and a killed engine tells nothing. So an event is never a toggle; it
+says what the state is now, and a transition is what that changes.
+
+Some events mean one thing or another by what follows them or by what a look at the container shows (`waiting` says for
+how long they wait): `later` are the container's events received since.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Final, Literal, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
-from control.records import ContainerRef, Endpoint, MembershipState, NetworkRef, Source
+from control.eventlog.entries import Entry, Known
+from control.eventlog.register import Register, another
+from control.eventlog.standing import ABSENT, CONFIGURED, CONNECTED, SECOND, Glimpse, Heard, Life, Pair
+from control.records import Cause, Endpoint, EngineEvent, Kind, MembershipState, Source
 
-Kind = Literal["network.connect", "network.disconnect"]
-Between = tuple[int | None, int]
+SIGNALS_THAT_END: Final = frozenset({1, 2, 3, 6, 9, 15})
+SIGNAL_REACH: Final = 30 * SECOND
+"""How long after a signal a container's end is that signal's doing, by the engine's times."""
 
-_RANK: Final = {MembershipState.ABSENT: 0, MembershipState.CONFIGURED: 1, MembershipState.CONNECTED: 2}
-
-
-class Pair(NamedTuple):
-    """A network and a container, by their full ids."""
-
-    network: str
-    container: str
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What the engine showed of one pair: that it is in `state`, at or before the instant `at`.
-
-    `verified` is the last instant at which the log was compared with the engine and agreed. It bounds when
-    something happened that was not seen happening.
-    """
-
-    network: NetworkRef
-    container: ContainerRef
-    state: MembershipState
-    at: int
-    source: Source
-    endpoint: Endpoint | None = None
-    verified: int | None = None
-
-    @property
-    def pair(self) -> Pair:
-        return Pair(self.network.id, self.container.id)
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the log knows of one pair: its state since an instant, and the endpoint it has there."""
-
-    state: MembershipState
-    since: int
-    endpoint: Endpoint | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Transition:
-    """A change of one pair's state: an event of the log that has no number yet."""
-
-    network: NetworkRef
-    container: ContainerRef
-    before: MembershipState
-    after: MembershipState
-    at: int
-    source: Source
-    endpoint: Endpoint | None
-    between: Between | None = field(default=None)
-
-    @property
-    def pair(self) -> Pair:
-        return Pair(self.network.id, self.container.id)
-
-    @property
-    def kind(self) -> Kind:
-        return "network.connect" if _RANK[self.after] > _RANK[self.before] else "network.disconnect"
-
-
-def step(known: Known | None, seen: Seen) -> tuple[Known | None, tuple[Transition, ...]]:
-    """What is known of a pair after something was seen of it, and the transitions that this makes.
-
-    None stands for a pair that is absent: nothing need be remembered of it.
-    """
-    before = known.state if known else MembershipState.ABSENT
-    held = known.endpoint if known else None
-    if seen.state is before:
-        if known is None:
-            return None, ()
-        if not _another(held, seen.endpoint):
-            return replace(known, endpoint=_fuller(held, seen.endpoint)), ()
-        # An endpoint's id is that of one interval: the end of the interval before, and the start of this one, were
-        # missed. When it ended is not known.
-        missed = _transition(known, replace(seen, state=MembershipState.ABSENT, endpoint=None, source=Source.RECONCILE))
-        return Known(seen.state, seen.at, seen.endpoint), (missed, _transition(None, seen))
-    change = _transition(known, seen)
-    after = None if seen.state is MembershipState.ABSENT else Known(seen.state, seen.at, seen.endpoint)
-    return after, (change,)
-
-
-def differences(known: Mapping[Pair, Known], shown: Mapping[Pair, Endpoint]) -> set[Pair]:
-    """The pairs whose live endpoints, as the engine shows them all, are not what the log knows."""
-    connected = {pair for pair, what in known.items() if what.state is MembershipState.CONNECTED}
-    moved = {pair for pair in connected & shown.keys() if _id(known[pair].endpoint) != shown[pair].id}
-    return (connected ^ shown.keys()) | moved
-
-
-def _transition(known: Known | None, seen: Seen) -> Transition:
-    between = None
-    if seen.source is Source.RECONCILE:
-        # A pair is known to have been in its state when it entered it, and when all was last compared.
-        bounds = [instant for instant in (known.since if known else None, seen.verified) if instant is not None]
-        between = (min(max(bounds), seen.at) if bounds else None, seen.at)
-    return Transition(
-        network=seen.network,
-        container=seen.container,
-        before=known.state if known else MembershipState.ABSENT,
-        after=seen.state,
-        at=seen.at,
-        source=seen.source,
-        # Who leaves takes the endpoint along that it had.
-        endpoint=seen.endpoint or (known.endpoint if known else None),
-        between=between,
+KINDS: Final = {
+    action: Kind(f"container.{action}")
+    for action in (
+        "create", "start", "die", "stop", "kill", "oom", "destroy", "rename", "restart", "pause", "unpause",
     )
+}  # fmt: skip
+"""What is recorded of containers; health statuses besides. `exec_create: …` carries a command line, with whatever
+secrets are in it, and is dropped before anything sees it."""
+HEALTH: Final = "health_status"
 
 
-def _id(endpoint: Endpoint | None) -> str | None:
-    return endpoint.id if endpoint else None
+@dataclass(slots=True)
+class Trait:
+    """What differs from engine to engine: whether a container's death is told before its disconnects."""
+
+    death_first: bool = True
 
 
-def _another(held: Endpoint | None, shown: Endpoint | None) -> bool:
-    return bool(held and shown and held.id and shown.id and held.id != shown.id)
+class Fold:
+    """Folds events into records, in the order in which they are handed in."""
+
+    def __init__(self, register: Register, trait: Trait) -> None:
+        self._register = register
+        self._trait = trait
+        self._on_container: Mapping[str, Callable[[Heard, Sequence[Heard]], list[Entry]]] = {
+            "create": self._created,
+            "start": self._started,
+            "die": self._died,
+            "destroy": self._destroyed,
+        }
+
+    def hear(self, heard: Heard, later: Sequence[Heard] = ()) -> list[Entry]:
+        """The records that an event makes. `later` are the container's events received since."""
+        event = heard.event
+        if event.type == "container":
+            return self._hear_container(heard, later)
+        if event.action == "connect" and "container" in event.attributes:
+            return self._connected(heard, later)
+        if event.action == "disconnect" and "container" in event.attributes:
+            return self._disconnected(heard, later)
+        if event.action == "create":
+            return self._network_created(heard)
+        if event.action in {"destroy", "remove"}:
+            return self._network_destroyed(heard)
+        return []
+
+    def _hear_container(self, heard: Heard, later: Sequence[Heard]) -> list[Entry]:
+        event = heard.event
+        entries = [entry] if (entry := self._container_entry(heard)) is not None else []
+        if (act := self._on_container.get(event.action)) is not None:
+            entries += act(heard, later)
+            self._register.changes.lives.add(event.actor)
+        elif (life := self._register.lives.get(event.actor)) is not None:
+            self._mark(life, event)
+        self._register.ledger.passed(event.actor, event.action)
+        return entries
+
+    def _mark(self, life: Life, event: EngineEvent) -> None:
+        match event.action:
+            case "kill":
+                signal = event.attributes.get("signal", "")
+                if not signal.isdecimal() or int(signal) in SIGNALS_THAT_END:
+                    life.signalled = event.time
+            case "oom":
+                life.oom = True
+            case "stop":
+                life.stopped, life.died = event.time, False
+            case _:
+                return
+        self._register.changes.lives.add(event.actor)
+
+    def _container_entry(self, heard: Heard) -> Entry | None:
+        event = heard.event
+        action, _, status = event.action.partition(": ")
+        kind = Kind.CONTAINER_HEALTH if action == HEALTH else KINDS.get(action)
+        if kind is None:
+            return None
+        told: dict[str, Any] | None = None
+        attributes = event.attributes
+        if kind is Kind.CONTAINER_DIE:
+            told = {"exit_code": _number(attributes.get("exitCode"))}
+        elif kind is Kind.CONTAINER_KILL:
+            told = {"signal": _number(attributes.get("signal"))}
+        elif kind is Kind.CONTAINER_RENAME:
+            told = {"old_name": attributes.get("oldName", "").removeprefix("/")}
+        elif kind is Kind.CONTAINER_HEALTH:
+            told = {"health": status}
+        container = self._register.names.container(event.actor)
+        request = self._register.ledger.of_container(event.actor, container.name, action, event.time)
+        return Entry(kind, event.time, heard.source, container=container, request=request, detail=told)
+
+    def _created(self, heard: Heard, _: Sequence[Heard]) -> list[Entry]:
+        event = heard.event
+        self._register.lives[event.actor] = Life()
+        container = heard.glimpse.container if heard.glimpse else None
+        if container is None:
+            return []
+        entries = []
+        for member in container.networks:
+            network = member.network.id
+            # What was joined after the creation has events of its own, if it has begun to run by now.
+            if network in self._register.networks and (
+                container.state == "created" or container.network_mode in {member.network.name, network}
+            ):
+                wanted = member.endpoint if member.state is CONFIGURED else None
+                entries += self._move(Pair(network, event.actor), CONFIGURED, heard, Cause.EXTERNAL, endpoint=wanted)
+        return entries
+
+    def _started(self, heard: Heard, _: Sequence[Heard]) -> list[Entry]:
+        self._register.lives[heard.event.actor] = Life(alive=True)
+        for network in self._register.networks_of(heard.event.actor):
+            self._register.clear_owed(Pair(network, heard.event.actor))
+        return []
+
+    def _died(self, heard: Heard, later: Sequence[Heard]) -> list[Entry]:
+        container = heard.event.actor
+        life = self._register.lives.setdefault(container, Life(alive=True))
+        cause = self._reason(life, heard, later)
+        entries = []
+        for network in self._register.networks_of(container):
+            pair = Pair(network, container)
+            if self._register.memberships[pair].state is CONNECTED:
+                entries += self._move(pair, CONFIGURED, heard, cause)
+                self._register.memberships[pair].owed = self._trait.death_first and not heard.boot
+        self._register.lives[container] = Life(died=True)
+        return entries
+
+    def _reason(self, life: Life, heard: Heard, later: Sequence[Heard]) -> Cause:
+        actions = {it.event.action for it in later}
+        if heard.boot or any(it.stopping for it in later if it.event.action == "stop"):
+            return Cause.ENGINE_STOPPED
+        if life.oom or "oom" in actions:
+            return Cause.OOM
+        if not signalled(life, heard.event.time):
+            return Cause.EXIT
+        if "destroy" in actions:
+            return Cause.REMOVE
+        return Cause.STOP if "stop" in actions else Cause.KILL
+
+    def _destroyed(self, heard: Heard, _: Sequence[Heard]) -> list[Entry]:
+        container = heard.event.actor
+        entries: list[Entry] = []
+        for network in self._register.networks_of(container):
+            entries += self._move(Pair(network, container), ABSENT, heard, Cause.REMOVE)
+        self._register.lives.pop(container, None)
+        return entries
+
+    def _network_created(self, heard: Heard) -> list[Entry]:
+        event = heard.event
+        if event.actor in self._register.networks:
+            return []
+        self._register.networks[event.actor] = ref = self._register.names.network(event.actor)
+        self._register.changes.networks.add(event.actor)
+        request = self._register.ledger.of_network(event.actor, ref.name, "create", event.time)
+        cause = Cause.REQUEST if request else Cause.EXTERNAL
+        return [Entry(Kind.NETWORK_CREATE, event.time, heard.source, network=ref, cause=cause, request=request)]
+
+    def _network_destroyed(self, heard: Heard) -> list[Entry]:
+        event = heard.event
+        ref = self._register.names.network(event.actor)
+        if event.scope == "local" and ref.scope == "swarm":
+            # It left this node with its last container here, and lives on in the swarm.
+            return []
+        entries: list[Entry] = []
+        for container in self._register.containers_on(event.actor):
+            entries += self._move(Pair(event.actor, container), ABSENT, heard, Cause.NETWORK_REMOVED)
+        if self._register.networks.pop(event.actor, None) is None:
+            return entries
+        self._register.changes.networks.add(event.actor)
+        request = self._register.ledger.of_network(event.actor, ref.name, "destroy", event.time)
+        cause = Cause.REQUEST if request else Cause.EXTERNAL
+        entries.append(Entry(Kind.NETWORK_DESTROY, event.time, heard.source, network=ref, cause=cause, request=request))
+        return entries
+
+    def _connected(self, heard: Heard, later: Sequence[Heard]) -> list[Entry]:
+        event = heard.event
+        pair = Pair(event.actor, event.attributes["container"])
+        known = self._register.memberships.get(pair)
+        endpoint = heard.glimpse.endpoint if heard.glimpse else None
+        entries: list[Entry] = []
+        if known is not None and known.state is CONNECTED:
+            if not another(known.endpoint, endpoint):
+                self._register.learn(pair, endpoint)
+                return []
+            entries += self._register.missed(pair, event.time)
+        life = self._register.lives.get(pair.container)
+        alive = life is not None and life.alive
+        cause = Cause.EXTERNAL if alive else self._beginning(life, heard, later)
+        if life is not None and not alive and cause is not Cause.EXTERNAL:
+            life.starting = True
+            self._register.changes.lives.add(pair.container)
+        return entries + self._move(pair, CONNECTED, heard, cause, endpoint=endpoint)
+
+    def _beginning(self, life: Life | None, heard: Heard, later: Sequence[Heard]) -> Cause:
+        container = heard.glimpse.container if heard.glimpse else None
+        if container is not None and container.state == "restarting":
+            return Cause.EXTERNAL  # between two runs, and not by starting
+        if heard.boot or any(it.event.action == "restart" for it in later):
+            return Cause.RESTART
+        if container is not None and container.restart_count > 0:
+            return Cause.RESTART
+        if life is None or (life.died and container is None and heard.source is not Source.STREAM):
+            return Cause.UNKNOWN
+        return Cause.START
+
+    def _disconnected(self, heard: Heard, later: Sequence[Heard]) -> list[Entry]:
+        event = heard.event
+        pair = Pair(event.actor, event.attributes["container"])
+        known = self._register.memberships.get(pair)
+        if known is None:
+            return []
+        life = self._register.lives.get(pair.container)
+        if known.state is CONFIGURED:
+            return self._left_while_down(pair, known, life, heard)
+        if life is not None and not life.alive:
+            entry = heard.glimpse.entry(pair.network) if heard.glimpse else None
+            stays = entry is not None if heard.glimpse and heard.glimpse.container else life.starting
+            return self._move(pair, CONFIGURED if stays else ABSENT, heard, Cause.START if stays else Cause.EXTERNAL)
+        if not self._trait.death_first and self._ends(pair, heard, later):
+            return self._move(pair, CONFIGURED, heard, self._reason(life or Life(alive=True), heard, later))
+        return self._move(pair, ABSENT, heard, Cause.EXTERNAL)
+
+    def _left_while_down(self, pair: Pair, known: Known, life: Life | None, heard: Heard) -> list[Entry]:
+        if known.owed:
+            self._register.clear_owed(pair)
+            return []
+        if heard.glimpse is not None:
+            if heard.glimpse.container is None or heard.glimpse.entry(pair.network) is not None:
+                return []  # it is being removed, or a start failed and took back what it had not told
+        elif life is not None and life.starting:
+            return []
+        return self._move(pair, ABSENT, heard, Cause.EXTERNAL)
+
+    def _ends(self, pair: Pair, heard: Heard, later: Sequence[Heard]) -> bool:
+        ended = has_ended(pair, heard.glimpse)
+        if ended is not None:
+            return ended
+        for it in later:
+            if it.event.action in {"die", "destroy"}:
+                # Without a look, what is close in time belongs together.
+                return heard.glimpse is not None or it.event.time - heard.event.time < SECOND
+            if it.event.action == "start" or (it.event.action == "connect" and it.event.actor == pair.network):
+                return False
+        return False
+
+    def _move(
+        self, pair: Pair, after: MembershipState, heard: Heard, cause: Cause, *, endpoint: Endpoint | None = None
+    ) -> list[Entry]:
+        return self._register.move(pair, after, heard.event.time, heard.source, cause, endpoint=endpoint)
 
 
-def _fuller(held: Endpoint | None, shown: Endpoint | None) -> Endpoint | None:
-    return held if held and held.id else shown or held
+def signalled(life: Life, time: int) -> bool:
+    """Whether a container that ended at `time` was sent a signal to end, not long before."""
+    return life.signalled is not None and time - life.signalled < SIGNAL_REACH
+
+
+def has_ended(pair: Pair, glimpse: Glimpse | None) -> bool | None:
+    """Whether a container ended and did not leave the network, as a look after the disconnect shows; None where that is
+    not clear."""
+    if glimpse is None or glimpse.container is None:
+        return None
+    entry = glimpse.entry(pair.network)
+    if entry is None:
+        return False
+    return True if entry is CONFIGURED and glimpse.container.state not in {"running", "paused"} else None
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.lstrip("-").isdecimal() else None

@@ -1,19 +1,29 @@
-"""Looks at the engine for the recorder: who has a live endpoint now. Decides nothing and remembers nothing.
+"""Looks at the engine for the recorder: who is on what now. Decides nothing and remembers nothing.
 
 Two inspects tell of a membership, and each has its weakness (measured on Docker 20.10 and 26.1). A network's
 shows live endpoints alone, and shows them before their connect event is out. A container's waits for what is
 being done to that container, so once it answered, the events of what it shows are out; but one that died with
-the engine keeps a stale endpoint. So the network's says whether, and the container's says when, and the rest.
+the engine keeps a stale endpoint. So the network's says whether an endpoint is live, and the container's says when,
+what it is configured for, and the rest.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from control.errors import EngineTimeout, NotFound, Problem
-from control.eventlog.fold import Pair
-from control.records import Container, Endpoint, Membership, MembershipState, Network, NetworkDetail
+from control.eventlog.standing import Pair, Shown
+from control.records import (
+    Container,
+    Endpoint,
+    Membership,
+    MembershipState,
+    Network,
+    NetworkDetail,
+    NetworkName,
+    NetworkRef,
+)
 
 if TYPE_CHECKING:
     from control.engine import Engine
@@ -23,68 +33,87 @@ PATIENCE: Final = 2.0
 """Seconds for an inspect. A container's waits for a start that is under way, and one stuck start must not hold up
 the log."""
 
+BUILT_IN: Final = frozenset({"bridge", "host", "none"})
+"""Networks that a container is on by name: after a restart the engine has another `bridge`, and it joins that one."""
+
 Key = TypeVar("Key")
 Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Everything that is connected, and the networks there are."""
+    """What there is: networks, and containers by id (None: it is gone), with the pairs that are not absent. `busy` are
+    the containers that did not answer in time."""
 
-    networks: tuple[Network, ...]
-    members: dict[Pair, Membership]
+    networks: dict[str, NetworkRef]
+    containers: dict[str, Container | None]
+    shown: dict[Pair, tuple[MembershipState, Endpoint | None]]
+    busy: frozenset[str]
 
-    @property
-    def endpoints(self) -> dict[Pair, Endpoint]:
-        return {pair: member.endpoint for pair, member in self.members.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The state of one pair, looked at closely."""
-
-    state: MembershipState
-    endpoint: Endpoint | None = None
-    container: Container | None = None
+    def of(self, pair: Pair) -> Shown:
+        """What was seen of one pair."""
+        state, endpoint = self.shown.get(pair, (MembershipState.ABSENT, None))
+        exists = pair.network in self.networks
+        return Shown(pair, state, endpoint, self.containers.get(pair.container), network_exists=exists)
 
 
-async def everything(engine: "Engine") -> Look:
-    """All live endpoints. Raises EngineAway and its like."""
-    networks = await engine.networks.list()
-    details = await _each((network.id for network in networks), engine.networks.inspect)
-    members = {
-        Pair(detail.id, member.container.id): member
-        for detail in details.values()
-        if isinstance(detail, NetworkDetail)
-        for member in detail.containers
-        if not _is_gateway(member)
+async def at(engine: "Engine", only: Collection[str] | None, swarm: Mapping[str, NetworkRef]) -> Look:
+    """Look at all containers, or at these alone: first at each container, then at each network that it may be on.
+    `swarm` are the networks of the swarm's that are known: a worker sees one while a container of its own is on it, and
+    may be configured for it all the same. Raises EngineAway and its like."""
+    networks = {**swarm, **{network.id: ref_of(network) for network in await engine.networks.list()}}
+    ids = await engine.containers.ids() if only is None else only
+    found = await _each(ids, lambda id_: inspect_container(engine, id_), tolerate=(NotFound, EngineTimeout))
+    containers = {
+        id_: resolved(it, networks) if isinstance(it, Container) else None
+        for id_, it in found.items()
+        if not isinstance(it, EngineTimeout)
     }
-    return Look(tuple(networks), members)
+    there = {id_: it for id_, it in containers.items() if it is not None}
+    wanted = {member.network.id for it in there.values() for member in it.networks} & networks.keys()
+    details = await _each(wanted, engine.networks.inspect)
+    shown: dict[Pair, tuple[MembershipState, Endpoint | None]] = {}
+    for id_, container in there.items():
+        for member in container.networks:
+            detail = details.get(member.network.id)
+            if isinstance(detail, NetworkDetail) or member.network.id in swarm:
+                live = endpoint_on(detail, id_) if isinstance(detail, NetworkDetail) else None
+                shown[Pair(member.network.id, id_)] = (
+                    (
+                        MembershipState.CONFIGURED,
+                        member.endpoint if member.state is MembershipState.CONFIGURED else None,
+                    )
+                    if live is None
+                    else (MembershipState.CONNECTED, member.endpoint if member.endpoint.id == live.id else live)
+                )
+    return Look(networks, containers, shown, frozenset(ids) - containers.keys())
 
 
-async def closely(engine: "Engine", pairs: Collection[Pair]) -> dict[Pair, Verdict | None]:
-    """The state of these pairs once nothing is being done to their containers.
+def resolved(container: Container, networks: Mapping[str, NetworkRef]) -> Container:
+    """The container with the ids of its networks, as it would join them at its start. One that never ran names them and
+    leaves the ids empty; what no network, or more than one, is called by has no id."""
+    members = tuple(
+        member.model_copy(update={"network": NetworkName(id=found, name=member.network.name)})
+        if (found := _network_of(member, networks)) != member.network.id
+        else member
+        for member in container.networks
+    )
+    return container.model_copy(update={"networks": members})
 
-    None stands for an endpoint that is no container's own; left out is a pair whose container is busy. Raises
-    EngineAway and its like.
-    """
-    asked = (pair.container for pair in pairs)
-    containers = await _each(asked, lambda id_: inspect_container(engine, id_), tolerate=(NotFound, EngineTimeout))
-    networks = await _each((pair.network for pair in pairs), engine.networks.inspect)
-    verdicts: dict[Pair, Verdict | None] = {}
-    for pair in pairs:
-        network, container = networks[pair.network], containers[pair.container]
-        if isinstance(container, EngineTimeout):
-            continue
-        live = endpoint_on(network, pair.container) if isinstance(network, NetworkDetail) else None
-        if live is None:
-            verdicts[pair] = Verdict(MembershipState.ABSENT)
-        elif isinstance(container, Container) and (fuller := endpoint_of(container, pair.network)) is not None:
-            endpoint = fuller if fuller.id == live.id else live
-            verdicts[pair] = Verdict(MembershipState.CONNECTED, endpoint, container)
-        else:
-            verdicts[pair] = None
-    return verdicts
+
+def _network_of(member: Membership, networks: Mapping[str, NetworkRef]) -> str:
+    name, id_ = member.network.name, member.network.id
+    if id_ and name not in BUILT_IN:
+        return id_
+    if name in networks:
+        return name
+    called = [network for network, ref in networks.items() if ref.name == name]
+    return called[0] if len(called) == 1 else ""
+
+
+def ref_of(network: Network) -> NetworkRef:
+    """A network as records name it."""
+    return NetworkRef(network.id, network.name, network.driver, network.scope)
 
 
 async def _patiently(inspecting: Awaitable[Found]) -> Found:
@@ -119,11 +148,6 @@ def endpoint_on(network: NetworkDetail, container: str) -> Endpoint | None:
         if member.container.id == container:
             return member.endpoint
     return None
-
-
-def _is_gateway(member: Membership) -> bool:
-    # A swarm's bridge to the outside: an endpoint of the engine's own making, of which it tells no events.
-    return member.network.name == "docker_gwbridge" and (member.container.name or "").startswith("gateway_")
 
 
 async def _each(

@@ -2,13 +2,13 @@
 
 A network's event tells the container by id alone, and a container that is gone can't be asked. So names are
 taken from whatever passes: events of containers, inspects, the log itself. Kept in memory, for the newest few
-thousand of each; what is still connected comes back from the log after a restart.
+thousand of each; what is still a member of something comes back from the log after a restart.
 """
 
-from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final, TypeVar
 
-from control.eventlog.rows import Checkpoint
 from control.records import Container, ContainerRef, EngineEvent, Network, NetworkRef
 
 KEPT: Final = 10_000
@@ -17,11 +17,11 @@ Ref = TypeVar("Ref", NetworkRef, ContainerRef)
 
 
 class Names:
-    """References by id."""
+    """References by id. The same object for the same thing, as long as nothing new is learned of it."""
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
-        self._networks = OrderedDict((ref.id, ref) for ref in checkpoint.networks)
-        self._containers = OrderedDict((ref.id, ref) for ref in checkpoint.containers)
+    def __init__(self, networks: Iterable[NetworkRef] = (), containers: Iterable[ContainerRef] = ()) -> None:
+        self._networks = {ref.id: ref for ref in networks}
+        self._containers = {ref.id: ref for ref in containers}
 
     def network(self, id_: str) -> NetworkRef:
         """The network of this id, as far as it is known."""
@@ -34,13 +34,22 @@ class Names:
     def hear(self, event: EngineEvent) -> None:
         """Take what an event tells. Events are told in order, so the newest is right."""
         told = event.attributes
-        if event.type == "network" and told.get("name"):
-            scope = self.network(event.actor).scope
-            self.learn_network(
-                NetworkRef(id=event.actor, name=told["name"], driver=told.get("type") or None, scope=scope)
-            )
-        elif event.type == "container" and told.get("name"):
-            self.learn_container(ContainerRef(id=event.actor, name=told["name"], image=told.get("image") or None))
+        name = told.get("name")
+        if not name:
+            return
+        if event.type == "network":
+            network = self._networks.get(event.actor)
+            driver = told.get("type") or None
+            if network is None or network.name != name or network.driver != driver:
+                # A node tells of an overlay as of a network of its own, and it is the swarm's.
+                told_scope = event.scope if driver != "overlay" or event.scope == "swarm" else None
+                scope = network.scope if network and network.scope else told_scope
+                self.learn_network(NetworkRef(event.actor, name, driver, scope))
+        elif event.type == "container":
+            container = self._containers.get(event.actor)
+            image = told.get("image") or None
+            if container is None or container.name != name or container.image != image:
+                self.learn_container(ContainerRef(event.actor, name, image))
 
     def learn_network(self, ref: NetworkRef) -> None:
         """Take what was seen now."""
@@ -54,20 +63,20 @@ class Names:
         """Take what was seen now; an image that is known already stays known."""
         known = self._containers.get(ref.id)
         if known is not None and ref.image is None:
-            ref = ref.model_copy(update={"image": known.image})
+            ref = replace(ref, image=known.image)
         _keep(self._containers, ref)
 
     def fill_in(self, container: Container) -> None:
         """Take an inspect's answer where no event told a name. It is later than the event that led to it, and
         the container may have been renamed in between."""
         known = self.container(container.id)
-        self.learn_container(
-            ContainerRef(id=container.id, name=known.name or container.name, image=known.image or container.image)
-        )
+        self.learn_container(ContainerRef(container.id, known.name or container.name, known.image or container.image))
 
 
-def _keep(refs: OrderedDict[str, Ref], ref: Ref) -> None:
+def _keep(refs: dict[str, Ref], ref: Ref) -> None:
+    if refs.get(ref.id) == ref:
+        return
+    refs.pop(ref.id, None)
     refs[ref.id] = ref
-    refs.move_to_end(ref.id)
-    while len(refs) > KEPT:
-        refs.popitem(last=False)
+    if len(refs) > KEPT:
+        del refs[next(iter(refs))]

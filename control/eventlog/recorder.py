@@ -1,10 +1,11 @@
 """The recorder: makes of what the engine shows what the log holds.
 
-Concurrency: three tasks on the event loop. The reader only drains the stream into the inbox, and has endpoints
-looked up (`enrich`) without waiting for them. The comparer looks at the engine when the stream has come up, and
-on a timer, and puts what differs into the inbox too. The writer takes from the inbox, in order; it alone changes
-what is known here, and it alone writes to the store. Whoever waits for the engine or the disk waits in the
-comparer or the writer, never in the reader.
+Concurrency: tasks on the event loop. The reader (`reader`) only drains the stream into the inbox, and has containers
+looked at (`enrich`) without waiting for it. The comparer (`comparer`) looks at the engine when the stream has come up,
+on a timer and after each burst, and puts what differs into the inbox too. The writer, here, takes from the inbox, in
+order; it alone folds, and it alone writes what the engine showed. Whoever waits for the engine or the disk waits in the
+comparer or the writer, never in the reader. An event whose meaning depends on its container's next ones waits for them
+in a queue of that container's, while all others go on.
 
 What survives a crash is what the store has; all else is rebuilt from it at the next start. When the store fails,
 what is known stays here and the same batch is tried until it goes in, while the inbox fills. When anything else
@@ -13,44 +14,63 @@ fails, everything is let go and begun again from the store, so no half of a step
 
 import asyncio
 import contextlib
+import time
 from collections import deque
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from control import instants, log
+from control import log
 from control.errors import LogUnavailable, Problem
-from control.eventlog import inbox, lines, look
-from control.eventlog.draft import Draft
+from control.eventlog import lines
+from control.eventlog.clock import EngineClock
+from control.eventlog.comparer import Comparer
 from control.eventlog.enrich import Enricher
-from control.eventlog.fold import Known, Pair, Seen, differences
-from control.eventlog.inbox import Began, Compared, Inbox, Item, Received
+from control.eventlog.entries import Entry
+from control.eventlog.findings import Findings
+from control.eventlog.fold import Fold, Trait
+from control.eventlog.inbox import Compared, Inbox, Item, Received, Told
+from control.eventlog.intents import outcome_detail
+from control.eventlog.ledger import KEPT, Ledger
+from control.eventlog.look import resolved
 from control.eventlog.names import Names
-from control.eventlog.rows import HANDLED_KEPT, Checkpoint
+from control.eventlog.reader import Reader
+from control.eventlog.reading import Checkpoint
+from control.eventlog.register import Register
+from control.eventlog.standing import Glimpse, Heard, Pair
 from control.eventlog.store import Store
-from control.records import Endpoint, Event, MembershipState, Source
+from control.eventlog.waiting import Waiting
+from control.eventlog.writing import Batch
+from control.records import Kind, Source
 
 if TYPE_CHECKING:
     from control.engine import Engine
 
-BATCH: Final = 500
-SETTLE: Final = 0.25
-"""Seconds that the event of a difference is waited for, after the engine has shown that nothing is under way."""
-
+BATCH: Final = 2_000
 RETRY: Final = 1.0
 BACKOFF: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
+BEHIND: Final = 10.0
+"""Seconds for which an event may wait to be recorded before the log counts as behind."""
 
 
 class Recorder:
     """Keeps the log of one engine in one store. Start `run` as a task; cancel it to stop."""
 
-    def __init__(self, engine: "Engine", store: Store, *, interval: float) -> None:
-        """`interval`: seconds between comparisons of the log with the engine."""
+    def __init__(self, engine: "Engine", store: Store, *, interval: float, canary: float) -> None:
+        """`interval`: seconds between comparisons of the log with the engine; `canary`: seconds of silence of the
+        engine after which a sign of life is asked for."""
+        self.ledger = Ledger()
+        self.clock = EngineClock()
         self._engine = engine
         self._store = store
         self._interval = interval
+        self._canary = canary
         self._up = asyncio.Event()
         self._writable = True
-        self._session = 0
-        self._compared = 0
+        self._begun = False
+        self._inbox = Inbox()
+        self._comparer: Comparer | None = None
+        self._reader: Reader | None = None
+        self._late: list[Entry] = []
 
     def trouble(self) -> str | None:
         """Why the log can't be relied on to be complete and current now, or None when it can."""
@@ -58,234 +78,320 @@ class Recorder:
             return "The event log can't be written: check the disk of the data folder."
         if not self._up.is_set():
             return "The engine's event stream is down."
-        if self._compared != self._session:
+        if self._comparer is None or not self._comparer.settled:
             return "The event log is being compared with the engine."
+        if self._inbox.age > BEHIND:
+            return f"The event log is behind: {len(self._inbox)} events wait to be recorded."
         return None
+
+    def measure(self) -> None:
+        """Bring the gauges up to date."""
+        lines.INBOX.set(len(self._inbox))
+        lines.WRITER_LAG.set(self._inbox.age)
+        lines.STREAM_LAG.set(self._reader.lag if self._reader else 0)
+
+    def touch(self, container: str) -> None:
+        """Have a container compared soon: something may have been done to it of which the engine tells nothing."""
+        if self._comparer is not None:
+            self._comparer.touch(container)
+
+    def tell_later(self, entry: Entry) -> None:
+        """Have a record of control's own written, when the log can be written."""
+        self._late.append(entry)
+        self._inbox.put(Told())
 
     async def run(self) -> None:
         """Record until cancelled."""
         while True:
             try:
                 await self._run(await self._store.checkpoint())
+            except LogUnavailable as problem:
+                self._failed(problem)
             except Exception:  # noqa: BLE001  (whatever it is, the log must go on)
                 log.logger().exception(log.RECORDER_FAILED)
             await asyncio.sleep(RETRY)
 
     async def _run(self, checkpoint: Checkpoint) -> None:
         self._resume(checkpoint)
+        assert self._reader is not None  # noqa: S101  (made by _resume)
+        assert self._comparer is not None  # noqa: S101
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._read(), name="eventlog-reader")
-                tasks.create_task(self._compare(), name="eventlog-comparer")
+                tasks.create_task(self._reader.run(), name="eventlog-reading")
+                tasks.create_task(self._comparer.run(), name="eventlog-comparer")
                 tasks.create_task(self._record(), name="eventlog-writer")
         finally:
             self._enricher.stop()
+            self._on_down()
 
     def _resume(self, checkpoint: Checkpoint) -> None:
+        self._works()
         self._inbox = Inbox()
-        self._names = Names(checkpoint)
+        self._names = Names(checkpoint.networks, checkpoint.containers)
         self._enricher = Enricher(self._engine, self._names)
-        self._memberships: dict[Pair, Known] = dict(checkpoint.memberships)
-        self._cursor = checkpoint.cursor
-        self._verified = checkpoint.verified
-        self._handled = deque(checkpoint.handled, HANDLED_KEPT)
-        self._touched: set[Pair] = set()
-        self._compare_now = asyncio.Event()
+        self._register = Register(checkpoint.standing, self._names, self.ledger, verified=checkpoint.verified)
+        self._trait = Trait()
+        self._fold = Fold(self._register, self._trait)
+        self._waiting = Waiting(self._register, self._trait)
+        self._findings = Findings(self._register)
+        self._stories: dict[str, deque[Received]] = {}
+        self._due: dict[str, float] = {}
+        self._reader = Reader(
+            self._engine, self._inbox, self._enricher, clock=self.clock, checkpoint=checkpoint,
+            canary=self._canary, on_up=self._on_up, on_down=self._on_down,
+        )  # fmt: skip
+        self._comparer = Comparer(
+            self._engine, self._inbox, self._register, self._stories, self.clock, interval=self._interval, up=self._up
+        )
         lines.LAST.set(checkpoint.last)
+        if not self._begun:
+            self._begun = True
+            for asked in checkpoint.intents:
+                # What the engine did of it may still be among what it holds.
+                asked.ended = asked.began + KEPT
+                self.ledger.open(asked)
+                told = outcome_detail(asked, "unknown", status=None, problem=None)
+                now = self.clock.now()
+                self._late.append(Entry(Kind.REQUEST, now, Source.CONTROL, request=asked.request, detail=told))
+        self._inbox.put(Told())
 
-    # The reader
-
-    async def _read(self) -> None:
-        failures = 0
-        while True:
-            try:
-                await inbox.drain(self._engine, self._inbox, self._enricher, cursor=self._cursor, on_up=self._on_up)
-            except Problem:
-                pass  # the connection tells of it, once
-            finally:
-                was_up = self._up.is_set()
-                self._up.clear()
-                lines.STREAM.set(0)
-            if was_up:
-                failures = 0
-                log.logger().warning(log.STREAM_LOST)
-            await asyncio.sleep(BACKOFF[min(failures, len(BACKOFF) - 1)])
-            failures += 1
-
-    def _on_up(self) -> None:
-        self._session += 1
+    def _on_up(self, first: bool, restarted: bool) -> None:  # noqa: FBT001  (a callback)
+        assert self._comparer is not None  # noqa: S101  (made before the reader runs)
+        assert self._reader is not None  # noqa: S101
+        self._trait.death_first = self._reader.death_first
+        self._comparer.begin(first=first, boot=restarted)
         self._up.set()
-        self._compare_now.set()
         lines.STREAM.set(1)
-        since = None if self._cursor is None else instants.render(self._cursor)
-        log.logger().info(log.STREAM_UP, **{log.SINCE: since})
+        log.logger().info(log.STREAM_UP)
 
-    # The comparer
-
-    async def _compare(self) -> None:
-        while True:
-            await self._up.wait()
-            self._compare_now.clear()
-            session = self._session
-            settled = False
-            with contextlib.suppress(Problem):
-                settled = await self._compare_once(session)
-                self._compared = session
-                lines.COMPARISONS.labels("agrees" if settled else "open").inc()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._interval if settled else RETRY):
-                    await self._compare_now.wait()
-
-    async def _compare_once(self, session: int) -> bool:
-        """Compare the log with the engine, and write what differs. Whether log and engine agree after it.
-
-        A difference is what both of two looks show while no event of that pair was received since before the first.
-        """
-        self._touched = set()
-        began = instants.now()
-        seen = await look.everything(self._engine)
-        for network in seen.networks:
-            self._names.see_network(network)
-        for member in seen.members.values():
-            self._names.learn_container(member.container)
-        # What is of the time before the log is not recorded, so it explains nothing.
-        self._touched.update(item.pair for item in self._inbox.events() if item.pair and item.source)
-        differing = differences(self._memberships, seen.endpoints)
-        doubted = differing - self._touched
-        verdicts = await look.closely(self._engine, doubted) if doubted else {}
-        found = self._found(verdicts, instants.now())
-        if found:
-            await asyncio.sleep(SETTLE)
-        written: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        whole = len(verdicts) == len(differing)
-        self._inbox.put(Compared(began=began, session=session, seen=found, whole=whole, written=written))
-        return await written
-
-    def _found(self, verdicts: dict[Pair, look.Verdict | None], at: int) -> tuple[Seen, ...]:
-        """What a comparison saw, those who left first."""
-        found = []
-        for pair, verdict in sorted(verdicts.items()):
-            if verdict is None:
-                continue
-            if verdict.container is not None:
-                self._names.fill_in(verdict.container)
-            found.append(
-                Seen(
-                    network=self._names.network(pair.network),
-                    container=self._names.container(pair.container),
-                    state=verdict.state,
-                    at=at,
-                    source=Source.RECONCILE,
-                    endpoint=verdict.endpoint,
-                    verified=self._verified,
-                )
-            )
-        return tuple(sorted(found, key=lambda seen: seen.state is not MembershipState.ABSENT))
+    def _on_down(self) -> None:
+        self._up.clear()
+        lines.STREAM.set(0)
 
     # The writer
 
     async def _record(self) -> None:
         while True:
-            items = await self._inbox.take(BATCH)
-            lines.INBOX.set(len(items) + len(self._inbox))
+            due = min(self._due.values(), default=None)
+            within = None if due is None else max(0.0, due - time.monotonic())
+            items = await self._inbox.take(BATCH, within)
             await self._handle(items)
-            lines.INBOX.set(len(self._inbox))
+            self.measure()
 
     async def _handle(self, items: list[Item]) -> None:
-        draft = Draft(self._memberships, self._handled)
-        endpoints = await self._endpoints([item for item in items if isinstance(item, Received)])
+        draft = Draft()
+        draft.entries, self._late = self._late, []
+        await self._collect([item for item in items if isinstance(item, Received)])
         outcomes: list[tuple[asyncio.Future[bool], bool]] = []
+        now = time.monotonic()
         for item in items:
             match item:
-                case Began():
-                    draft.cursor = item.at
+                case Told():
+                    draft.told(item)
                 case Received():
-                    self._receive(item, draft, endpoints)
+                    await self._receive(item, draft, now)
                 case Compared():
                     outcomes.append((item.written, self._conclude(item, draft)))
+        for container in [container for container, due in self._due.items() if due <= now]:
+            await self._advance(container, draft, now)
         await self._write(draft)
-        self._handled.extend(draft.digests)
-        self._cursor = draft.cursor or self._cursor
-        self._verified = draft.verified or self._verified
         for written, outcome in outcomes:
             if not written.done():
                 written.set_result(outcome)
 
-    def _receive(self, received: Received, draft: Draft, endpoints: dict[bytes, Endpoint]) -> None:
-        if not draft.take(received):
+    async def _receive(self, item: Received, draft: "Draft", now: float) -> None:
+        heard = item.heard
+        if item.past:
+            self._names.hear(heard.event)
+            draft.handled(heard.event.digest, heard.event.time)
             return
-        self._names.hear(received.event)
-        pair = received.pair
-        if pair is None or received.source is None:
+        container = heard.container
+        assert self._comparer is not None  # noqa: S101
+        self._comparer.heard(heard.event.actor, container)
+        if container is None:
+            await self._network(item, draft, now)
             return
-        self._touched.add(pair)
-        draft.see(
-            Seen(
-                network=self._names.network(pair.network),
-                container=self._names.container(pair.container),
-                state=received.state,
-                at=received.event.time,
-                source=received.source,
-                endpoint=endpoints.get(received.digest),
-                verified=self._verified,
-            )
-        )
+        story = self._stories.get(container)
+        if story is None:
+            plain = heard.glimpse is None and not self._waiting.wants_look(heard)
+            if plain and self._waiting.until(heard, (), now) <= 0:
+                self._take(item, (), draft)
+                return
+            story = self._stories[container] = deque()
+        story.append(item)
+        await self._advance(container, draft, now)
 
-    def _conclude(self, compared: Compared, draft: Draft) -> bool:
-        # Events of a pair that were received meanwhile are ahead of this in the inbox, so they are in the log now
-        # and the difference may be theirs. After the end of the stream they may still come, by the next.
-        if compared.session != self._session or not self._up.is_set():
+    async def _network(self, item: Received, draft: "Draft", now: float) -> None:
+        event = item.heard.event
+        if event.action in {"destroy", "remove"}:
+            # What its containers were in the middle of comes first.
+            for container in [it for it in self._stories if Pair(event.actor, it) in self._register.memberships]:
+                await self._advance(container, draft, now, force=True)
+        self._take(item, (), draft)
+
+    async def _advance(self, container: str, draft: "Draft", now: float, *, force: bool = False) -> None:
+        """Fold what of a container's queue need not wait any longer."""
+        story = self._stories[container]
+        while story:
+            item = story[0]
+            heard = item.heard
+            if heard.glimpse is None and self._waiting.wants_look(heard):
+                heard.glimpse = await self._enricher.container(container)
+            if heard.glimpse is not None and heard.glimpse.container is not None:
+                seen = resolved(heard.glimpse.container, self._register.networks)
+                heard.glimpse = Glimpse(seen, heard.glimpse.endpoint)
+            later = [it.heard for it in story][1:]
+            if not force and (wait := self._waiting.until(heard, later, now)) > 0:
+                self._due[container] = now + wait
+                return
+            self._take(item, later, draft)
+            story.popleft()
+        del self._stories[container]
+        self._due.pop(container, None)
+
+    def _take(self, item: Received, later: Sequence[Heard], draft: "Draft") -> None:
+        event = item.heard.event
+        self._names.hear(event)
+        draft.entries += self._fold.hear(item.heard, later)
+        draft.handled(event.digest, event.time)
+
+    async def _collect(self, items: list[Received]) -> None:
+        """Have the looks of these events at hand. Of a pair that was connected more than once without a look, because
+        too much happened at once or while control was away, only the last can still be looked at."""
+        looking = [item for item in items if item.look is not None]
+        for item, glimpse in zip(looking, await asyncio.gather(*(it.look for it in looking if it.look)), strict=True):
+            item.heard.glimpse = glimpse
+        last: dict[Pair, Received | None] = {}
+        for item in items:
+            event = item.heard.event
+            if event.type == "network" and not item.past and (container := event.attributes.get("container")):
+                unlooked = event.action == "connect" and item.look is None
+                last[Pair(event.actor, container)] = item if unlooked else None
+        wanted = {pair: item for pair, item in last.items() if item is not None}
+        if not wanted:
+            return
+        for waiting in self._inbox.events():
+            event = waiting.heard.event
+            if event.type == "network" and wanted:
+                wanted.pop(Pair(event.actor, event.attributes.get("container", "")), None)
+        for pair, glimpse in (await self._enricher.late(wanted)).items():
+            wanted[pair].heard.glimpse = glimpse
+
+    def _conclude(self, compared: Compared, draft: "Draft") -> bool:
+        # Events that were received meanwhile are ahead of this in the inbox, so they are in the log now and a
+        # difference may be theirs. After the end of the stream they may still come, by the next.
+        assert self._comparer is not None  # noqa: S101  (it put this here)
+        if not self._comparer.current(compared) or not self._up.is_set():
             return False
-        still = [seen for seen in compared.seen if seen.pair not in self._touched]
-        for seen in still:
-            draft.see(seen)
-        settled = compared.whole and len(still) == len(compared.seen)
-        if settled:
-            draft.verified = compared.began
+        register, findings, untouched = self._register, self._findings, self._comparer.untouched
+        found: list[Entry] = []
+        if compared.networks is not None:
+            present = {id_: ref for id_, ref in compared.networks.items() if untouched(id_) or id_ in register.networks}
+            kept = {id_: ref for id_, ref in register.networks.items() if not untouched(id_)}
+            for ref in present.values():
+                self._names.learn_network(ref)
+            found += findings.networks({**kept, **present}, compared.at, first=compared.first)
+        still = [shown for shown in compared.shown if untouched(shown.pair.container)]
+        for shown in still:
+            if shown.container is not None:
+                self._names.fill_in(shown.container)
+            found += findings.pair(shown, compared.at, boot=compared.boot, first=compared.first)
+        for container in compared.containers:
+            if untouched(container.id):
+                findings.container(container)
+        for gone in compared.gone:
+            if untouched(gone):
+                findings.gone(gone)
+        found.sort(key=lambda entry: entry.kind is Kind.NETWORK_DESTROY)
+        found.sort(key=lambda entry: entry.kind is not Kind.NETWORK_CREATE)
+        draft.entries += found
+        if not compared.first:
+            lines.DIVERGENCES.inc(len(found))
+        settled = compared.whole and len(still) == len(compared.shown)
+        if settled and compared.networks is not None:
+            draft.verified = register.verified = compared.began
         return settled
 
-    async def _endpoints(self, items: list[Received]) -> dict[bytes, Endpoint]:
-        """The endpoints that these events' connects made, by the events' digests.
-
-        Of what happened while control was away, only the last connect of a pair can still be looked at.
-        """
-        looks = {item.digest: item.endpoint for item in items if item.endpoint is not None}
-        newer = {item.pair for item in self._inbox.events() if item.connects}
-        newer |= {item.pair for item in items if item.endpoint is not None}
-        past = {item.pair: item for item in items if item.connects and item.source is Source.REPLAY}
-        for pair, item in past.items():
-            if pair and pair not in newer and item.digest not in self._handled:
-                looks[item.digest] = self._enricher.begin(pair)
-        found = await asyncio.gather(*looks.values())
-        return {digest: endpoint for digest, endpoint in zip(looks, found, strict=True) if endpoint is not None}
-
-    async def _write(self, draft: Draft) -> None:
-        """Write a draft, whatever it takes; then tell of its events."""
-        batch = draft.batch(self._names)
+    async def _write(self, draft: "Draft") -> None:
+        """Write a draft, whatever it takes; then tell of its records."""
+        batch = self._batch(draft)
+        if batch is None:
+            return
         failures = 0
         while True:
             writing = asyncio.ensure_future(self._store.append(batch))
             try:
-                events = await asyncio.shield(writing)
+                written = await asyncio.shield(writing)
                 break
             except asyncio.CancelledError:
                 # Stopping: what is being written is written, and told.
                 with contextlib.suppress(Problem):
-                    self._tell(await writing)
+                    lines.tell(await writing)
                 raise
             except LogUnavailable as problem:
-                if self._writable:
-                    self._writable = False
-                    lines.WRITABLE.set(0)
-                    log.logger().error(log.LOG_FAILED, **{log.DETAIL: problem.detail})
+                self._failed(problem)
             await asyncio.sleep(BACKOFF[min(failures, len(BACKOFF) - 1)])
             failures += 1
-        if not self._writable:
-            log.logger().info(log.LOG_WRITES)
-        self._writable = True
-        lines.WRITABLE.set(1)
-        self._tell(events)
+        self._works()
+        lines.tell(written)
 
-    def _tell(self, events: list[Event]) -> None:
-        for event in events:
-            lines.tell(event)
+    def _batch(self, draft: "Draft") -> Batch | None:
+        register, names, changes = self._register, self._names, self._register.changes
+        batch = Batch(
+            entries=tuple(draft.entries),
+            pairs={
+                pair: (names.network(pair.network), names.container(pair.container), register.memberships.get(pair))
+                for pair in changes.pairs
+            },
+            lives={id_: (names.container(id_), register.lives.get(id_)) for id_ in changes.lives},
+            networks={
+                id_: (register.networks.get(id_) or names.network(id_), id_ in register.networks)
+                for id_ in changes.networks
+            },
+            handled=tuple(draft.digests),
+            cursor=draft.cursor,
+            verified=draft.verified,
+            engine=draft.engine,
+            began=draft.began,
+        )
+        changes.pairs, changes.lives, changes.networks = set(), set(), set()
+        return None if batch == Batch() else batch
+
+    def _failed(self, problem: LogUnavailable) -> None:
+        if self._writable:
+            self._writable = False
+            lines.WRITABLE.set(0)
+            log.logger().error(log.LOG_FAILED, **{log.DETAIL: problem.detail})
+
+    def _works(self) -> None:
+        if not self._writable:
+            self._writable = True
+            log.logger().info(log.LOG_WRITES)
+        lines.WRITABLE.set(1)
+
+
+class Draft:
+    """One batch in the making."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.digests: list[bytes] = []
+        self.cursor: int | None = None
+        self.verified: int | None = None
+        self.engine: str | None = None
+        self.began: int | None = None
+
+    def handled(self, digest: bytes, time: int) -> None:
+        """An event of the engine is dealt with."""
+        self.digests.append(digest)
+        self.cursor = time
+
+    def told(self, item: Told) -> None:
+        """A record of control's own, and how far the stream was read."""
+        if item.entry is not None:
+            self.entries.append(item.entry)
+        if item.digest is not None:
+            self.digests.append(item.digest)
+        self.cursor = item.cursor or self.cursor
+        self.engine = item.engine or self.engine
+        self.began = item.began or self.began

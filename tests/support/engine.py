@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -167,9 +168,25 @@ class PrivateEngine:
             self.call("DELETE", f"/containers/{container['Id']}", force="true", v="true")
         for network in self.call("GET", "/networks", **filters):
             if network["Name"] not in {"bridge", "host", "none"}:
-                self.call("DELETE", f"/networks/{network['Id']}")
+                self._remove_network(network["Id"])
         for volume in self.call("GET", "/volumes", **filters)["Volumes"] or ():
             self.call("DELETE", f"/volumes/{volume['Name']}")
+
+    def _remove_network(self, id_: str) -> None:
+        """Remove a network, also one on which the engine left an endpoint of a container that is gone."""
+        for attempt in range(5):
+            try:
+                self.call("DELETE", f"/networks/{id_}")
+            except EngineRefused:
+                if attempt == 4:
+                    raise
+                for container in self.call("GET", f"/networks/{id_}")["Containers"]:
+                    with contextlib.suppress(EngineRefused):
+                        asked = {"Container": container, "Force": True}
+                        self.call("POST", f"/networks/{id_}/disconnect", json=asked)
+                time.sleep(0.2)
+            else:
+                return
 
     def stop(self) -> None:
         """End it, and leave nothing: no process, mount, cgroup, namespace or file."""

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from control.engine import Engine
+from control.eventlog.reading import Filter
 from control.eventlog.recorder import Recorder
-from control.eventlog.rows import Filter
 from control.eventlog.store import Store
-from control.records import Event
+from control.records import Event, Kind, Source
 from tests.support.api import ALPINE, SLEEP
 from tests.support.engine import PrivateEngine
 
@@ -77,13 +77,24 @@ class Hand:
 
         await asyncio.to_thread(tags)
 
-    async def connected(self) -> dict[tuple[str, str], str]:
-        """Everything that is connected now, as the engine's own inspects tell it: the endpoint of each pair."""
+    async def shown(self) -> dict[tuple[str, str], str]:
+        """Everything that is not absent now, as the engine's own inspects tell it: `connected ENDPOINT` or
+        `configured`."""
+        networks = {network["Id"]: network["Name"] for network in await self.call("GET", "/networks")}
+        live = {
+            id_: {container: entry["EndpointID"] for container, entry in detail["Containers"].items()}
+            for id_ in networks
+            if (detail := await self.call("GET", f"/networks/{id_}"))
+        }
         found = {}
-        for network in await self.call("GET", "/networks"):
-            detail = await self.call("GET", f"/networks/{network['Id']}")
-            for container, entry in detail["Containers"].items():
-                found[detail["Id"], container] = entry["EndpointID"]
+        for container in await self.call("GET", "/containers/json", all="true"):
+            detail = await self.call("GET", f"/containers/{container['Id']}/json")
+            for name, entry in detail["NetworkSettings"]["Networks"].items():
+                own = name in {"bridge", "host", "none"} or not entry["NetworkID"]
+                id_ = next((it for it, called in networks.items() if called == name), "") if own else entry["NetworkID"]
+                if id_ in networks:
+                    endpoint = live[id_].get(container["Id"])
+                    found[id_, container["Id"]] = f"connected {endpoint}" if endpoint else "configured"
         return found
 
     async def clear(self) -> None:
@@ -103,7 +114,7 @@ class Recording:
     async def running(self, *, interval: float = 3600) -> AsyncIterator["Recording"]:
         """The recorder at work, ready. Left, it is cancelled in whatever it does."""
         adapter = Engine(self._url)
-        recorder = self.recorder = Recorder(adapter, self.store, interval=interval)
+        recorder = self.recorder = Recorder(adapter, self.store, interval=interval, canary=10)
         task = asyncio.create_task(recorder.run())
         try:
             await until(lambda: recorder.trouble() is None)
@@ -114,18 +125,37 @@ class Recording:
                 await task
             await adapter.close()
 
+    async def records(self, after: int = 0, **wanted: Any) -> list[Event]:  # noqa: ANN401  (of a filter)
+        """All records past a number."""
+        found = await self.store.read(Filter(**wanted), after, 100_000)
+        return [Event.model_validate_json(record.line) for record in found]
+
     async def events(self, after: int = 0, **wanted: Any) -> list[Event]:  # noqa: ANN401  (of a filter)
-        return await self.store.read(Filter(**wanted), after, 100_000)
+        """The transitions past a number."""
+        return await self.records(after, kinds=(Kind.CONNECT, Kind.DISCONNECT), **wanted)
 
     async def grown(self, count: int, after: int = 0) -> list[Event]:
-        """The events past a number, once there are so many of them."""
-        try:
+        """The transitions past a number, once there are so many of them."""
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DEADLINE):
-                await self.store.past(after + count - 1)
-        except TimeoutError:
-            told = "\n".join(brief(await self.events()))
-            raise AssertionError(f"{self.store.last} events, not {after + count}:\n{told}") from None
-        return await self.events(after)
+                while True:
+                    last = self.store.last
+                    if len(found := await self.events(after)) >= count:
+                        return found
+                    await self.store.past(last)
+        told = "\n".join(brief(await self.events()))
+        raise AssertionError(f"{len(await self.events(after))} transitions, not {count}:\n{told}")
+
+    async def agreeing(self, hand: Hand) -> list[Event]:
+        """All records, once they say what the engine shows; the chain of every pair is checked on the way."""
+        events = await self.records()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DEADLINE):
+                while not same(standing(events), await hand.shown()):
+                    await asyncio.sleep(0.1)
+                    events = await self.records()
+        assert same(standing(events), await hand.shown()), "\n".join(brief(events))
+        return events
 
 
 async def until(holds: Callable[[], bool]) -> None:
@@ -135,26 +165,46 @@ async def until(holds: Callable[[], bool]) -> None:
 
 
 def brief(events: Iterable[Event]) -> list[str]:
-    """`connect mynet db stream`, in their order."""
-    return [
-        f"{event.kind.removeprefix('network.')} {event.network.name} {event.container.name} {event.source.value}"
-        for event in events
-    ]
+    """`mynet db absent>connected external`, the transitions in their order; what was not learned at once says so."""
+    told = []
+    for event in events:
+        if event.before is not None and event.network is not None and event.container is not None:
+            learned = "" if event.source is Source.STREAM else f" ({event.source.value})"
+            told.append(
+                f"{event.network.name} {event.container.name} {event.before}>{event.after} {event.cause}{learned}"
+            )
+    return told
 
 
-def standing(events: Iterable[Event]) -> dict[tuple[str, str], str | None]:
-    """Who is connected after these events, with the endpoint's id. Checks on the way that the numbers have no hole
-    and that the events of each pair alternate."""
-    now: dict[tuple[str, str], str | None] = {}
+def standing(events: Iterable[Event]) -> dict[tuple[str, str], str]:
+    """What the log says that there is after these records, in the words of `Hand.shown`. Checks on the way that the
+    numbers have no hole and that the transitions of each pair chain."""
+    now: dict[tuple[str, str], str] = {}
+    states: dict[tuple[str, str], str] = {}
+    ranks = {"absent": 0, "configured": 1, "connected": 2}
     for expected, event in enumerate(events, 1):
         assert event.seq == expected
+        if event.before is None or event.after is None:
+            continue
+        assert event.network is not None
+        assert event.container is not None
         pair = (event.network.id, event.container.id)
-        if event.kind == "network.connect":
-            assert pair not in now, f"{expected}: connected twice"
-            assert (event.before.value, event.after.value) == ("absent", "connected")
-            now[pair] = event.endpoint.id if event.endpoint else None
+        assert states.get(pair, "absent") == event.before.value, f"{expected} does not follow"
+        up = ranks[event.after.value] > ranks[event.before.value]
+        assert event.kind.value == ("network.connect" if up else "network.disconnect")
+        states[pair] = event.after.value
+        if event.after.value == "absent":
+            now.pop(pair, None)
+        elif event.after.value == "connected":
+            now[pair] = f"connected {event.endpoint.id if event.endpoint else None}"
         else:
-            assert pair in now, f"{expected}: disconnected without having been connected"
-            assert (event.before.value, event.after.value) == ("connected", "absent")
-            del now[pair]
+            now[pair] = "configured"
     return now
+
+
+def same(log: dict[tuple[str, str], str], engine: dict[tuple[str, str], str]) -> bool:
+    """Whether both say the same, as far as the log knows the endpoints."""
+    return log.keys() == engine.keys() and all(
+        told == engine[pair] or (told == "connected None" and engine[pair].startswith("connected"))
+        for pair, told in log.items()
+    )

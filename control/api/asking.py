@@ -1,0 +1,172 @@
+"""What a request asks of the engine, entered in the log: every method that changes something, whatever comes of it.
+
+A route names its action (`@asks("network.connect")`) and calls `asking` when it knows what it is about, before the
+engine is called; the outcome is written here, when the response is known. A request that is refused before that has its
+intent and its outcome written together: nothing was asked of the engine.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from sse_starlette import EventSourceResponse
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from control.api.state import state_of
+from control.errors import EngineAway, EngineTimeout, Invalid, LogUnavailable, Problem
+from control.records import Container, ContainerRef, Network, NetworkRef, RequestRef
+
+if TYPE_CHECKING:
+    from control.eventlog.ledger import Asked
+
+REASON: Final = "Reason"
+LONGEST: Final = 512
+_KEY: Final = "asking"
+
+Function = TypeVar("Function", bound=Callable[..., object])
+
+
+def asks(action: str) -> Callable[[Function], Function]:
+    """Name what an endpoint asks of the engine."""
+
+    def named(endpoint: Function) -> Function:
+        endpoint.action = action  # type: ignore[attr-defined]
+        return endpoint
+
+    return named
+
+
+class Asking:
+    """One request's entry in the log."""
+
+    def __init__(self, request: Request, action: str) -> None:
+        self._request = request
+        self._action = action
+        self._asked: Asked | None = None
+        self._network: NetworkRef | None = None
+        self._container: ContainerRef | None = None
+
+    async def begin(
+        self, network: NetworkRef | None, container: ContainerRef | None, name: str | None, reason: str | None
+    ) -> None:
+        """Write the intent."""
+        scope = self._request.scope
+        self._network, self._container = network, container
+        self._asked = await state_of(self._request)["intents"].begin(
+            RequestRef(scope["request_id"], self._request.user.display_name, reason),
+            self._action,
+            method=scope["method"],
+            path=scope["path"],
+            network=network,
+            container=container,
+            name=name,
+        )
+
+    @property
+    def begun(self) -> bool:
+        """Whether the intent is written."""
+        return self._asked is not None
+
+    async def end(self, status: int | None, problem: Problem | None) -> None:
+        """Write the outcome, and the intent where there is none yet."""
+        state = state_of(self._request)
+        if self._asked is None:
+            if isinstance(problem, LogUnavailable):
+                return  # it can't be written that it could not be written
+            try:
+                await self.begin(None, None, None, _reason_or_none(self._request))
+            except LogUnavailable:
+                return
+        assert self._asked is not None  # noqa: S101  (begin has set it)
+        await state["intents"].end(
+            self._asked,
+            _outcome(status, problem),
+            status=status,
+            problem=problem.slug if problem else None,
+            network=self._network,
+            container=self._container,
+        )
+        if self._container is not None:
+            # Of what is done to a container that does not run, the engine tells nothing.
+            state["recorder"].touch(self._container.id)
+
+
+async def asking(
+    request: Request,
+    *,
+    network: Network | None = None,
+    container: Container | None = None,
+    name: str | None = None,
+) -> None:
+    """Write that the engine is about to be asked, of this network and container, or to make something of this name.
+    Raises LogUnavailable, and Invalid for a reason that can't be kept."""
+    await _asking_of(request).begin(
+        NetworkRef(network.id, network.name, network.driver, network.scope) if network else None,
+        ContainerRef(container.id, container.name, container.image) if container else None,
+        name,
+        _reason(request),
+    )
+
+
+def failed(request: Request, problem: Problem) -> None:
+    """What a response that has begun came to after all."""
+    request.scope["problem"] = problem
+
+
+async def answer(
+    action: str, endpoint: Callable[[Request], Awaitable[Response]], scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Call an endpoint that changes something, write the outcome, and send the response. The outcome is written first,
+    so that who was answered finds it in the log; but that of a response whose sending is the work, after it."""
+    request = Request(scope, receive, send)
+    entry = scope[_KEY] = Asking(request, action)
+    try:
+        response = await endpoint(request)
+        if isinstance(response, EventSourceResponse):
+            await response(scope, receive, send)
+    except Problem as problem:
+        await asyncio.shield(entry.end(int(problem.status), problem))
+        raise
+    except BaseException as error:
+        await asyncio.shield(entry.end(500 if isinstance(error, Exception) else None, None))
+        raise
+    told: Problem | None = scope.get("problem")
+    await asyncio.shield(entry.end(int(told.status) if told else response.status_code, told))
+    if not isinstance(response, EventSourceResponse):
+        await response(scope, receive, send)
+
+
+def _asking_of(request: Request) -> Asking:
+    entry: Asking = request.scope[_KEY]
+    return entry
+
+
+def _outcome(status: int | None, problem: Problem | None) -> str:
+    if status is None or isinstance(problem, EngineTimeout | EngineAway):
+        return "unknown"
+    if status < 400:  # noqa: PLR2004  (no error)
+        return "done"
+    return "refused" if status < 500 else "failed"  # noqa: PLR2004  (a client error)
+
+
+def _reason(request: Request) -> str | None:
+    given = request.headers.get(REASON)
+    if given is None:
+        return None
+    try:
+        reason = given.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        reason = given
+    reason = reason.strip()
+    if len(reason) > LONGEST or not reason.isprintable():
+        raise Invalid(f"The {REASON} header has {LONGEST} printable characters at most.")
+    return reason or None
+
+
+def _reason_or_none(request: Request) -> str | None:
+    try:
+        return _reason(request)
+    except Invalid:
+        return None

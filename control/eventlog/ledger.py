@@ -1,0 +1,148 @@
+"""Who asked for what, so that what the engine then shows can be laid at a request's door. Pure.
+
+An event of the engine does not say who caused it. So each request that changes something is entered here before the
+engine is called, with what it may cause and when it began; what fits, in the time between begin and end, is its doing.
+What was asked of one pair is spent with the first transition that fits, what was asked of a container with the event
+that ends it (`start` for a start). Times are the engine's.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from control.records import RequestRef
+
+SLACK: Final = 100_000_000
+"""Nanoseconds by which the engine's clock may be taken wrong, and by which an engine may tell after it answered."""
+KEPT: Final = 30 * 10**9
+"""Nanoseconds for which a request that has ended is remembered: its events are told within far less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What an action may cause: transitions upward or downward, events of the container, and which of those is the
+    last of them."""
+
+    up: bool = False
+    down: bool = False
+    events: frozenset[str] = frozenset()
+    last: str | None = None
+
+
+RULES: Final = {
+    "network.create": Rule(events=frozenset({"create"})),
+    "network.remove": Rule(down=True, events=frozenset({"destroy"})),
+    "network.connect": Rule(up=True),
+    "network.disconnect": Rule(down=True),
+    "container.run": Rule(up=True, down=True, events=frozenset({"create", "start", "kill", "die", "destroy"})),
+    "container.start": Rule(up=True, down=True, events=frozenset({"start"}), last="start"),
+    "container.stop": Rule(down=True, events=frozenset({"kill", "die", "stop"}), last="stop"),
+    "container.kill": Rule(down=True, events=frozenset({"kill", "die"}), last="die"),
+    "container.restart": Rule(
+        up=True, down=True, events=frozenset({"kill", "die", "stop", "start", "restart"}), last="restart"
+    ),
+    "container.remove": Rule(down=True, events=frozenset({"kill", "die", "destroy"}), last="destroy"),
+    "container.rename": Rule(events=frozenset({"rename"}), last="rename"),
+    "container.pause": Rule(events=frozenset({"pause"}), last="pause"),
+    "container.unpause": Rule(events=frozenset({"unpause"}), last="unpause"),
+}
+"""By action. What has no rule changes no membership."""
+
+NOTHING: Final = Rule()
+
+
+@dataclass(slots=True)
+class Asked:
+    """One request: what it asked, of which network or container (by id, or by name where it makes one). `seq` is the
+    number of its intent."""
+
+    request: RequestRef
+    action: str
+    began: int
+    network: str | None = None
+    container: str | None = None
+    name: str | None = None
+    ended: int | None = None
+    seq: int | None = None
+    spent: bool = False
+
+    @property
+    def rule(self) -> Rule:
+        """What it may cause."""
+        return RULES.get(self.action, NOTHING)
+
+    def covers(self, time: int, since: int | None = None) -> bool:
+        """Whether something at `time` (or between `since` and then) fell into its time."""
+        begun = time >= self.began - SLACK
+        return begun and (self.ended is None or (time if since is None else since) <= self.ended + SLACK)
+
+
+class Ledger:
+    """The requests of late."""
+
+    def __init__(self) -> None:
+        self._asked: list[Asked] = []
+
+    def open(self, asked: Asked) -> None:
+        """Enter a request that is about to call the engine."""
+        self._asked = [it for it in self._asked if it.ended is None or it.ended > asked.began - KEPT]
+        self._asked.append(asked)
+
+    def close(self, asked: Asked, ended: int) -> None:
+        """The engine has answered, or will not."""
+        asked.ended = ended
+
+    def peek(self, network: str | None, container: str, time: int, *, up: bool) -> RequestRef | None:
+        """The request that would be laid a transition at its door; `network` None for any of the container's."""
+        found = next(self._fitting(network, container, None, time, None, up=up), None)
+        return found.request if found else None
+
+    def claim(
+        self, network: str, container: str, time: int, *, up: bool, since: int | None = None, name: str | None = None
+    ) -> Asked | None:
+        """The request that caused a transition of a pair at `time`, or at some time from `since` until then."""
+        found = next(self._fitting(network, container, name, time, since, up=up), None)
+        if found is not None and found.network is not None and found.container is not None:
+            found.spent = True
+        return found
+
+    def of_container(self, container: str, name: str | None, action: str, time: int) -> RequestRef | None:
+        """The request that caused an event of a container."""
+        for asked in self._asked:
+            meant = asked.container == container or (asked.name is not None and asked.name == name)
+            fits = asked.network is None and action in asked.rule.events and not asked.spent
+            if meant and fits and asked.covers(time):
+                return asked.request
+        return None
+
+    def of_network(self, network: str, name: str, action: str, time: int) -> RequestRef | None:
+        """The request that caused an event of a network."""
+        for asked in self._asked:
+            meant = asked.network == network or (asked.name is not None and asked.name == name)
+            fits = asked.action.startswith("network.") and action in asked.rule.events
+            if meant and fits and asked.covers(time):
+                return asked.request
+        return None
+
+    def passed(self, container: str, action: str) -> None:
+        """An event of a container was taken: what it is the last of is over."""
+        for asked in self._asked:
+            if asked.container == container and asked.rule.last == action:
+                asked.spent = True
+
+    def _fitting(
+        self, network: str | None, container: str, name: str | None, time: int, since: int | None, *, up: bool
+    ) -> Iterator[Asked]:
+        for asked in self._asked:
+            rule = asked.rule
+            if asked.spent or not (rule.up if up else rule.down) or not asked.covers(time, since):
+                continue
+            if asked.network is not None and network is not None and asked.network != network:
+                continue
+            if asked.network is not None and network is None:
+                continue
+            if asked.container is not None and asked.container != container:
+                continue
+            if asked.name is not None and asked.name != name:
+                continue
+            yield asked
