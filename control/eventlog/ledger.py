@@ -94,14 +94,14 @@ class Ledger:
 
     def peek(self, network: str | None, container: str, time: int, *, up: bool) -> RequestRef | None:
         """The request that would be laid a transition at its door; `network` None for any of the container's."""
-        found = next(self._fitting(network, container, None, time, None, up=up), None)
+        found = self._best(self._fitting(network, container, None, time, None, up=up), time)
         return found.request if found else None
 
     def claim(
         self, network: str, container: str, time: int, *, up: bool, since: int | None = None, name: str | None = None
     ) -> Asked | None:
         """The request that caused a transition of a pair at `time`, or at some time from `since` until then."""
-        found = next(self._fitting(network, container, name, time, since, up=up), None)
+        found = self._best(self._fitting(network, container, name, time, since, up=up), time)
         if found is not None and found.network is not None and found.container is not None:
             found.spent = True
         return found
@@ -129,6 +129,16 @@ class Ledger:
         for asked in self._asked:
             if asked.container == container and asked.rule.last == action:
                 asked.spent = True
+
+    @staticmethod
+    def _best(fitting: Iterator[Asked], time: int) -> Asked | None:
+        """Of those that fit, the one that asked for just this pair, was under way at the time, and came last."""
+
+        def rank(asked: Asked) -> tuple[bool, bool, int]:
+            exact = asked.network is not None and asked.container is not None
+            return exact, asked.ended is None or time <= asked.ended, asked.began
+
+        return max(fitting, key=rank, default=None)
 
     def _fitting(
         self, network: str | None, container: str, name: str | None, time: int, since: int | None, *, up: bool

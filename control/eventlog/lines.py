@@ -45,7 +45,6 @@ def tell(written: Iterable[Written]) -> None:
         if entry.kind is Kind.GAP:
             GAPS.labels((entry.detail or {}).get("reason", "")).inc()
     if record is not None:
-        LAST.set(record.seq)
         log.flush_records()
 
 

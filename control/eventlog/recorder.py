@@ -86,6 +86,7 @@ class Recorder:
 
     def measure(self) -> None:
         """Bring the gauges up to date."""
+        lines.LAST.set(self._store.last)
         lines.INBOX.set(len(self._inbox))
         lines.WRITER_LAG.set(self._inbox.age)
         lines.STREAM_LAG.set(self._reader.lag if self._reader else 0)
@@ -143,7 +144,6 @@ class Recorder:
         self._comparer = Comparer(
             self._engine, self._inbox, self._register, self._stories, self.clock, interval=self._interval, up=self._up
         )
-        lines.LAST.set(checkpoint.last)
         if not self._begun:
             self._begun = True
             for asked in checkpoint.intents:

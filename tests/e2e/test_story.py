@@ -257,22 +257,31 @@ def the_count_outlives_a_cut_and_a_new_container(story: Story, image: str) -> No
 
 
 def the_log_has_it_all(story: Story) -> None:
-    """Exactly the connects and disconnects that happened, in order, each chained to the one before of its pair."""
+    """Exactly the live connects and disconnects that happened, in order, each with the request that asked for it; the
+    transitions of each pair chain, and so do the records."""
 
     def recorded() -> list[dict[str, Any]]:
-        events: list[dict[str, Any]] = story.api.get("/events", params={"limit": 1000}).json()["items"]
+        query: dict[str, int | list[str]] = {"limit": 1000, "kind": [CONNECT, DISCONNECT]}
+        events: list[dict[str, Any]] = story.api.get("/events", params=query).json()["items"]
         return events
 
-    eventually(lambda: len(recorded()) >= len(story.happened))
+    def live() -> list[dict[str, Any]]:
+        return [event for event in recorded() if "connected" in {event["before"], event["after"]}]
+
+    eventually(lambda: len(live()) >= len(story.happened))
+    assert [(it["kind"], it["network"]["name"], it["container"]["name"]) for it in live()] == story.happened
     events = recorded()
-    assert [(event["kind"], event["network"]["name"], event["container"]["name"]) for event in events] == story.happened
-    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
     assert {event["source"] for event in events} == {"stream"}
+    assert {event["cause"] for event in events} == {"request"}
+    asked = story.api.get("/events", params={"limit": 1000, "kind": "request"}).json()["items"]
+    done = {it["request"]["id"] for it in asked if it["detail"].get("outcome") == "done"}
+    assert {event["request"]["id"] for event in events} <= done
     last: dict[tuple[str, str], str] = {}
     for event in events:
         pair = event["network"]["id"], event["container"]["id"]
         assert event["before"] == last.get(pair, "absent")
         last[pair] = event["after"]
-    assert all(event["endpoint"]["ipv4"] for event in events)
+    assert all(event["endpoint"]["ipv4"] for event in live())
     mine = story.api.get("/events", params={"network": "mynet", "container": "server"}).json()["items"]
-    assert [event["kind"] for event in mine] == [CONNECT]
+    assert [(event["kind"], event["after"]) for event in mine] == [(CONNECT, "configured"), (CONNECT, "connected")]
+    assert story.api.get("/events/verify").json()["whole"]

@@ -72,7 +72,8 @@ def test_survives_the_engines_death(mortal: PrivateEngine, control: Control, end
         answer = api.post("/containers", json=body)
         assert answer.status_code == 201, answer.text
         # And the log has seen it.
-        eventually(lambda: len(api.get("/events", params={"network": "after"}).json()["items"]) == 1)
+        wanted = {"network": "after", "kind": "network.connect"}
+        eventually(lambda: len(api.get("/events", params=wanted).json()["items"]) == 2)
     assert control.process is not None
     assert control.process.poll() is None
 

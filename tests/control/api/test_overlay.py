@@ -31,12 +31,19 @@ def test_containers_meet_on_an_attachable_overlay(tmp_path: Path) -> None:
         assert api.delete("/containers/one", params={"force": "true"}).status_code == 204
         # The network leaves the node with its last endpoint, a moment later.
         eventually(lambda: api.delete("/networks/wide").status_code in {204, 404})
-        seen = eventually(lambda: len(api.get("/events", params={"network": "wide"}).json()["items"]) == 4)
-        assert seen
-        events = api.get("/events", params={"network": "wide"}).json()["items"]
-        assert [(event["kind"], event["container"]["name"]) for event in events] == [
-            ("network.connect", "one"),
-            ("network.connect", "two"),
-            ("network.disconnect", "two"),
-            ("network.disconnect", "one"),
+        # Materialising here and leaving again is not the network's life: that is the swarm's.
+        wanted = {"network": "wide", "kind": "network"}
+        eventually(lambda: api.get("/events", params=wanted).json()["items"][-1]["kind"] == "network.destroy")
+        events = api.get("/events", params=wanted).json()["items"]
+        assert {event["network"]["scope"] for event in events} == {"swarm"}
+        assert [(event["kind"], (event["container"] or {}).get("name"), event["after"]) for event in events] == [
+            ("network.create", None, None),
+            ("network.connect", "one", "configured"),
+            ("network.connect", "one", "connected"),
+            ("network.connect", "two", "connected"),
+            ("network.disconnect", "two", "absent"),
+            ("network.disconnect", "one", "configured"),
+            ("network.disconnect", "one", "absent"),
+            ("network.destroy", None, None),
         ]
+        assert {event["cause"] for event in events} == {"request"}

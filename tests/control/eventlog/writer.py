@@ -5,22 +5,25 @@ import sys
 from itertools import count
 from pathlib import Path
 
+from control.eventlog.standing import Pair
 from control.eventlog.store import Store, StoreUnusable
-from tests.control.eventlog.values import batch, connect, container, disconnect, network
+from tests.control.eventlog.values import Book, container, endpoint, network
 
 
 async def main(store: Store) -> None:
+    checkpoint = await store.checkpoint()
+    book = Book(dict(checkpoint.standing.memberships))
     for number in count(store.last + 1):
         net, ctr = network(number % 3), container(number % 5)
-        await store.append(
-            batch(
-                connect(number, net, ctr),
-                disconnect(number + 1, net, ctr),
-                connect(number + 2, net, ctr),
-                cursor=number,
-                digests=(number.to_bytes(16),),
-            )
-        )
+        entries = []
+        if Pair(net.id, ctr.id) in book.standing:
+            entries.append(book.disconnect(number, net, ctr))
+        entries.append(book.connect(number, net, ctr, endpoint(number)))
+        if len(entries) == 1:
+            entries += [book.disconnect(number, net, ctr), book.connect(number, net, ctr, endpoint(number))]
+        else:
+            entries.append(book.disconnect(number, net, ctr))
+        await store.append(book.batch(*entries, cursor=number, digests=(number.to_bytes(16),)))
         sys.stdout.write(f"{store.last}\n")
         sys.stdout.flush()
 
