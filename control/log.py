@@ -5,6 +5,7 @@ Keys are constants, the same names as the API's fields; a test holds them agains
 
 import logging
 import sys
+import time
 from typing import Any, Final
 
 import orjson
@@ -122,8 +123,20 @@ def flush_records() -> None:
     _written.flush()
 
 
-def _dumped(_: object, __: str, record: EventDict) -> bytes:
-    return orjson.dumps(record, default=str)
+class _Render:
+    """Renders a record's line as JSON, in one step; the date is formatted once a second."""
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._date = ""
+
+    def __call__(self, _: object, level: str, record: EventDict) -> bytes:
+        second, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
+        if second != self._second:
+            self._second = second
+            self._date = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        stamp = f"{self._date}.{nanoseconds // 1000:06d}Z"
+        return orjson.dumps({"timestamp": stamp, "level": level, "event": record.pop("event"), **record}, default=str)
 
 
 def _encoded(_: object, __: str, text: str) -> bytes:
@@ -132,16 +145,17 @@ def _encoded(_: object, __: str, text: str) -> bytes:
 
 def _configure_records(*, json_lines: bool, level: str) -> None:
     global _records  # noqa: PLW0603  (set up once, with the rest)
-    last: list[Any] = (
-        [_head_first, _dumped] if json_lines else [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty()), _encoded]
-    )
-    _records = structlog.wrap_logger(
-        _written,
-        processors=[
+    processors: list[Any] = [_Render()]
+    if not json_lines:
+        processors = [
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp"),
-            *last,
-        ],
+            structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty()),
+            _encoded,
+        ]
+    _records = structlog.wrap_logger(
+        _written,
+        processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         context_class=dict,
         cache_logger_on_first_use=True,

@@ -6,6 +6,7 @@ shows running and paused containers alone, and the engine's answer to a duplicat
 
 import asyncio
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -44,18 +45,11 @@ def detail_of(raw: Mapping[str, Any]) -> NetworkDetail:
     members = [
         Membership(
             network=network,
-            container=ContainerRef(id=container, name=entry.get("Name") or None),
+            container=ContainerRef(id=container, name=raw["Containers"][container].get("Name") or None),
             state=MembershipState.CONNECTED,
-            endpoint=Endpoint(
-                id=entry.get("EndpointID") or None,
-                ipv4=_bare(entry.get("IPv4Address")),
-                ipv6=_bare(entry.get("IPv6Address")),
-                mac=entry.get("MacAddress") or None,
-            ),
+            endpoint=endpoint,
         )
-        for container, entry in (raw.get("Containers") or {}).items()
-        # A swarm's overlay shows a pseudo-container `lb-…` or `<network>-endpoint`, whose key is no id.
-        if _is_id(container)
+        for container, endpoint in endpoints_of(raw).items()
     ]
     members.sort(key=lambda member: (member.container.name or "", member.container.id))
     return NetworkDetail(**_network_fields(raw), containers=tuple(members))
@@ -96,8 +90,22 @@ def _bare(address: str | None) -> str | None:
     return address.partition("/")[0] if address else None
 
 
-def _is_id(text: str) -> bool:
-    return len(text) == 64 and all(character in "0123456789abcdef" for character in text)  # noqa: PLR2004  (an id's length)
+def endpoints_of(raw: Mapping[str, Any]) -> dict[str, Endpoint]:
+    """The live endpoints on a network by their containers' ids, from the engine's JSON of an inspect."""
+    return {
+        container: Endpoint(
+            id=entry.get("EndpointID") or None,
+            ipv4=_bare(entry.get("IPv4Address")),
+            ipv6=_bare(entry.get("IPv6Address")),
+            mac=entry.get("MacAddress") or None,
+        )
+        for container, entry in (raw.get("Containers") or {}).items()
+        # A swarm's overlay shows a pseudo-container `lb-…` or `<network>-endpoint`, whose key is no id.
+        if _ID.fullmatch(container)
+    }
+
+
+_ID: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class Networks:
@@ -124,6 +132,12 @@ class Networks:
         """The network of this full id, with those connected. Raises NotFound."""
         async with self._connection.use() as docker:
             return detail_of(await DockerNetwork(docker, network_id).show())
+
+    async def endpoints(self, network_id: str) -> tuple[Network, dict[str, Endpoint]]:
+        """The network of this full id, and the live endpoints on it by their containers' ids. Raises NotFound."""
+        async with self._connection.use() as docker:
+            raw = await DockerNetwork(docker, network_id).show()
+        return network_of(raw), endpoints_of(raw)
 
     async def create(self, wanted: WantedNetwork) -> NetworkDetail:
         """Create a network. Raises NameTaken where one has this name already, which Docker itself may allow."""

@@ -18,7 +18,7 @@ from control.errors import Problem
 from control.eventlog import look
 from control.eventlog.names import Names
 from control.eventlog.standing import Glimpse, Pair
-from control.records import Container, Endpoint, NetworkDetail
+from control.records import Container, Endpoint
 
 if TYPE_CHECKING:
     from control.engine import Engine
@@ -62,8 +62,7 @@ class Enricher:
         details = dict(zip(networks, await asyncio.gather(*map(self._network, networks)), strict=True))
         glimpses = {}
         for pair in wanted:
-            detail = details[pair.network]
-            if detail is not None and (endpoint := look.endpoint_on(detail, pair.container)) is not None:
+            if (endpoint := details[pair.network].get(pair.container)) is not None:
                 glimpses[pair] = Glimpse(None, endpoint)
         return glimpses
 
@@ -100,17 +99,15 @@ class Enricher:
             return Glimpse(await self._container(id_))
 
     async def _by_network(self, pair: Pair, mark: object) -> Endpoint | None:
-        network = await self._network(pair.network)
-        if network is None or self._newest.get(pair) is not mark:
-            return None
-        return look.endpoint_on(network, pair.container)
+        endpoints = await self._network(pair.network)
+        return endpoints.get(pair.container) if self._newest.get(pair) is mark else None
 
-    async def _network(self, id_: str) -> NetworkDetail | None:
+    async def _network(self, id_: str) -> dict[str, Endpoint]:
         with contextlib.suppress(Problem):
-            network = await look.inspect_network(self._engine, id_)
+            network, endpoints = await look.inspect_network(self._engine, id_)
             self._names.see_network(network)
-            return network
-        return None
+            return endpoints
+        return {}
 
     async def _container(self, id_: str) -> Container | None:
         with contextlib.suppress(Problem):

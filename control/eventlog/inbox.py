@@ -12,18 +12,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from control.eventlog.entries import Entry
-from control.eventlog.standing import Glimpse, Heard, Shown
+from control.eventlog.standing import Glimpse, Heard, Pair, Shown
 from control.records import Container, NetworkRef
 
 
 @dataclass(slots=True)
 class Received:
     """An event that was received, and the look at its container that was begun then, if one was. `past`: it is of the
-    time before the log began."""
+    time before the log began. `pair` is the network and container that it is about, if it is about both."""
 
     heard: Heard
-    look: "asyncio.Task[Glimpse] | None" = None
     past: bool = False
+    look: "asyncio.Task[Glimpse] | None" = None
+    pair: Pair | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        event = self.heard.event
+        if event.type == "network" and (container := event.attributes.get("container")) is not None:
+            self.pair = Pair(event.actor, container)
 
 
 @dataclass(slots=True)
@@ -65,11 +71,14 @@ class Inbox:
     def __init__(self) -> None:
         self._items: deque[tuple[float, Item]] = deque()
         self._filled = asyncio.Event()
+        self._pairs: dict[Pair, int] = {}
 
     def put(self, item: Item) -> None:
         """Add an item. Never waits."""
         self._items.append((time.monotonic(), item))
         self._filled.set()
+        if isinstance(item, Received) and (pair := item.pair) is not None:
+            self._pairs[pair] = self._pairs.get(pair, 0) + 1
 
     async def take(self, limit: int, within: float | None) -> list[Item]:
         """The next items, up to `limit`: at least one, or none after `within` seconds."""
@@ -80,7 +89,18 @@ class Inbox:
                     await self._filled.wait()
             except TimeoutError:
                 return []
-        return [self._items.popleft()[1] for _ in range(min(limit, len(self._items)))]
+        taken = [self._items.popleft()[1] for _ in range(min(limit, len(self._items)))]
+        for item in taken:
+            if isinstance(item, Received) and (pair := item.pair) is not None:
+                if (left := self._pairs[pair] - 1) > 0:
+                    self._pairs[pair] = left
+                else:
+                    del self._pairs[pair]
+        return taken
+
+    def awaits(self, pair: Pair) -> bool:
+        """Whether an event of this pair waits."""
+        return pair in self._pairs
 
     def events(self) -> Iterator[Received]:
         """The events that wait."""
@@ -90,10 +110,6 @@ class Inbox:
     def age(self) -> float:
         """Seconds that the oldest has waited."""
         return time.monotonic() - self._items[0][0] if self._items else 0.0
-
-    def clear(self) -> None:
-        """Let everything go."""
-        self._items.clear()
 
     def __len__(self) -> int:
         return len(self._items)

@@ -101,6 +101,8 @@ class Ledger:
         self, network: str, container: str, time: int, *, up: bool, since: int | None = None, name: str | None = None
     ) -> Asked | None:
         """The request that caused a transition of a pair at `time`, or at some time from `since` until then."""
+        if not self._asked:
+            return None
         found = self._best(self._fitting(network, container, name, time, since, up=up), time)
         if found is not None and found.network is not None and found.container is not None:
             found.spent = True

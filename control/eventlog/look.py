@@ -20,7 +20,6 @@ from control.records import (
     Membership,
     MembershipState,
     Network,
-    NetworkDetail,
     NetworkName,
     NetworkRef,
 )
@@ -71,13 +70,13 @@ async def at(engine: "Engine", only: Collection[str] | None, swarm: Mapping[str,
     }
     there = {id_: it for id_, it in containers.items() if it is not None}
     wanted = {member.network.id for it in there.values() for member in it.networks} & networks.keys()
-    details = await _each(wanted, engine.networks.inspect)
+    details = await _each(wanted, engine.networks.endpoints)
     shown: dict[Pair, tuple[MembershipState, Endpoint | None]] = {}
     for id_, container in there.items():
         for member in container.networks:
             detail = details.get(member.network.id)
-            if isinstance(detail, NetworkDetail) or member.network.id in swarm:
-                live = endpoint_on(detail, id_) if isinstance(detail, NetworkDetail) else None
+            if isinstance(detail, tuple) or member.network.id in swarm:
+                live = detail[1].get(id_) if isinstance(detail, tuple) else None
                 shown[Pair(member.network.id, id_)] = (
                     (
                         MembershipState.CONFIGURED,
@@ -129,23 +128,15 @@ async def inspect_container(engine: "Engine", id_: str) -> Container:
     return await _patiently(engine.containers.inspect(id_))
 
 
-async def inspect_network(engine: "Engine", id_: str) -> NetworkDetail:
-    """A network's inspect. Raises NotFound, EngineTimeout after `PATIENCE`, EngineAway."""
-    return await _patiently(engine.networks.inspect(id_))
+async def inspect_network(engine: "Engine", id_: str) -> tuple[Network, dict[str, Endpoint]]:
+    """A network and the live endpoints on it. Raises NotFound, EngineTimeout after `PATIENCE`, EngineAway."""
+    return await _patiently(engine.networks.endpoints(id_))
 
 
 def endpoint_of(container: Container, network: str) -> Endpoint | None:
     """The live endpoint of a container on a network, by the container's inspect."""
     for member in container.networks:
         if member.network.id == network and member.state is MembershipState.CONNECTED:
-            return member.endpoint
-    return None
-
-
-def endpoint_on(network: NetworkDetail, container: str) -> Endpoint | None:
-    """The live endpoint of a container on a network, by the network's inspect."""
-    for member in network.containers:
-        if member.container.id == container:
             return member.endpoint
     return None
 

@@ -29,7 +29,7 @@ from control.eventlog.entries import Entry
 from control.eventlog.fold import HEALTH, KINDS
 from control.eventlog.inbox import Inbox, Received, Told
 from control.eventlog.reading import Checkpoint
-from control.eventlog.standing import Heard, Pair
+from control.eventlog.standing import Heard
 from control.records import EngineEvent, Kind, Source
 
 if TYPE_CHECKING:
@@ -46,7 +46,9 @@ ANSWER: Final = 5.0
 """Seconds in which the canary must have come through the stream."""
 REPLAY: Final = 2.0
 """Seconds after which what the engine held has been sent, where no canary can tell."""
-MOST: Final = 100_000
+CALM: Final = 200
+"""Events that may wait while each is looked into at once. With more, the writer looks for many together."""
+MOST: Final = 50_000
 """Events that may wait to be recorded. Beyond it they are let go, and the log has a gap."""
 BACKOFF: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
 
@@ -187,20 +189,20 @@ class Reader:
             self._received.popitem(last=False)
 
     def _put(self, received: Received) -> None:
-        if received.heard.source is Source.STREAM and not received.past and not self._enricher.busy:
+        calm = len(self._inbox) < CALM and not self._enricher.busy
+        if calm and received.heard.source is Source.STREAM and not received.past:
             self._look(received)
         self._inbox.put(received)
 
     def _look(self, received: Received) -> None:
         event = received.heard.event
-        if event.type == "network":
-            container = event.attributes.get("container")
-            if container is None:
-                return
+        if (pair := received.pair) is not None:
             if event.action == "connect":
-                received.look = self._enricher.begin(Pair(event.actor, container))
+                received.look = self._enricher.begin(pair)
             elif event.action == "disconnect" and not self.death_first:
-                received.look = self._enricher.container(container)
+                received.look = self._enricher.container(pair.container)
+        elif event.type == "network":
+            return
         elif event.action == "create":
             received.look = self._enricher.container(event.actor)
         elif event.action == "stop":

@@ -45,7 +45,8 @@ from control.records import Kind, Source
 if TYPE_CHECKING:
     from control.engine import Engine
 
-BATCH: Final = 2_000
+BATCH: Final = 4_000
+NOTHING: Final = Batch()
 RETRY: Final = 1.0
 BACKOFF: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
 BEHIND: Final = 10.0
@@ -171,14 +172,29 @@ class Recorder:
     # The writer
 
     async def _record(self) -> None:
-        while True:
-            due = min(self._due.values(), default=None)
-            within = None if due is None else max(0.0, due - time.monotonic())
-            items = await self._inbox.take(BATCH, within)
-            await self._handle(items)
-            self.measure()
+        # One batch is written while the next is made; they go in one after the other.
+        writing: asyncio.Task[None] | None = None
+        try:
+            while True:
+                due = min(self._due.values(), default=None)
+                within = None if due is None else max(0.0, due - time.monotonic())
+                items = await self._inbox.take(BATCH, within)
+                batch, outcomes = await self._handle(items)
+                if writing is not None:
+                    await writing
+                writing = asyncio.create_task(self._write(batch, outcomes), name="eventlog-write")
+                if not len(self._inbox):
+                    await writing
+                    writing = None
+                self.measure()
+        finally:
+            if writing is not None:
+                writing.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await writing
 
-    async def _handle(self, items: list[Item]) -> None:
+    async def _handle(self, items: list[Item]) -> tuple[Batch, list[tuple["asyncio.Future[bool]", bool]]]:
+        """What these items come to: the batch to write, and what to answer to whom when it is written."""
         draft = Draft()
         draft.entries, self._late = self._late, []
         await self._collect([item for item in items if isinstance(item, Received)])
@@ -194,10 +210,7 @@ class Recorder:
                     outcomes.append((item.written, self._conclude(item, draft)))
         for container in [container for container, due in self._due.items() if due <= now]:
             await self._advance(container, draft, now)
-        await self._write(draft)
-        for written, outcome in outcomes:
-            if not written.done():
-                written.set_result(outcome)
+        return self._batch(draft), outcomes
 
     async def _receive(self, item: Received, draft: "Draft", now: float) -> None:
         heard = item.heard
@@ -263,19 +276,12 @@ class Recorder:
             item.heard.glimpse = glimpse
         last: dict[Pair, Received | None] = {}
         for item in items:
-            event = item.heard.event
-            if event.type == "network" and not item.past and (container := event.attributes.get("container")):
-                unlooked = event.action == "connect" and item.look is None
-                last[Pair(event.actor, container)] = item if unlooked else None
-        wanted = {pair: item for pair, item in last.items() if item is not None}
-        if not wanted:
-            return
-        for waiting in self._inbox.events():
-            event = waiting.heard.event
-            if event.type == "network" and wanted:
-                wanted.pop(Pair(event.actor, event.attributes.get("container", "")), None)
-        for pair, glimpse in (await self._enricher.late(wanted)).items():
-            wanted[pair].heard.glimpse = glimpse
+            if (pair := item.pair) is not None and not item.past:
+                last[pair] = item if item.look is None and item.heard.event.action == "connect" else None
+        wanted = {pair: it for pair, it in last.items() if it is not None and not self._inbox.awaits(pair)}
+        if wanted:
+            for pair, glimpse in (await self._enricher.late(wanted)).items():
+                wanted[pair].heard.glimpse = glimpse
 
     def _conclude(self, compared: Compared, draft: "Draft") -> bool:
         # Events that were received meanwhile are ahead of this in the inbox, so they are in the log now and a
@@ -312,12 +318,11 @@ class Recorder:
             draft.verified = register.verified = compared.began
         return settled
 
-    async def _write(self, draft: "Draft") -> None:
-        """Write a draft, whatever it takes; then tell of its records."""
-        batch = self._batch(draft)
-        if batch is None:
-            return
+    async def _write(self, batch: Batch, outcomes: Sequence[tuple["asyncio.Future[bool]", bool]]) -> None:
+        """Write a batch, whatever it takes; then tell of its records."""
         failures = 0
+        if batch == NOTHING and not outcomes:
+            return
         while True:
             writing = asyncio.ensure_future(self._store.append(batch))
             try:
@@ -334,8 +339,11 @@ class Recorder:
             failures += 1
         self._works()
         lines.tell(written)
+        for future, outcome in outcomes:
+            if not future.done():
+                future.set_result(outcome)
 
-    def _batch(self, draft: "Draft") -> Batch | None:
+    def _batch(self, draft: "Draft") -> Batch:
         register, names, changes = self._register, self._names, self._register.changes
         batch = Batch(
             entries=tuple(draft.entries),
@@ -355,7 +363,7 @@ class Recorder:
             began=draft.began,
         )
         changes.pairs, changes.lives, changes.networks = set(), set(), set()
-        return None if batch == Batch() else batch
+        return batch
 
     def _failed(self, problem: LogUnavailable) -> None:
         if self._writable:
