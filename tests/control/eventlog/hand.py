@@ -134,6 +134,15 @@ class Recording:
         """The transitions past a number."""
         return await self.records(after, kinds=(Kind.CONNECT, Kind.DISCONNECT), **wanted)
 
+    async def told(self, **wanted: Any) -> list[Event]:  # noqa: ANN401  (of a filter)
+        """The records that pass, once there is one."""
+        async with asyncio.timeout(DEADLINE):
+            while True:
+                last = self.store.last
+                if found := await self.records(**wanted):
+                    return found
+                await self.store.past(last)
+
     async def grown(self, count: int, after: int = 0) -> list[Event]:
         """The transitions past a number, once there are so many of them."""
         with contextlib.suppress(TimeoutError):
