@@ -42,7 +42,7 @@ def create_app(settings: Settings, store: Store, token: str, *, on_start: Callab
             output_limit=settings.output_limit,
         )
         recorder = Recorder(engine, store, interval=settings.reconcile_interval, canary=settings.canary_interval)
-        intents = Intents(store, recorder.ledger, recorder.clock, later=recorder.tell_later)
+        intents = Intents(engine, store, recorder.ledger, recorder.clock, later=recorder.tell_later)
         stopping = anyio.Event()
         on_start(stopping)
         tasks = [asyncio.create_task(recorder.run(), name="recorder")]

@@ -139,7 +139,8 @@ class Mount(Record):
 
 class Container(Record):
     """A container as the engine has it. `exit_code` is null while it has not exited. `restart_count` counts the
-    restarts by its policy since it was last started by somebody; `oom_killed` is about its last death."""
+    restarts by its policy since it was last started by somebody; `oom_killed` is about its last death; `error` is why
+    its last start failed, null where it did not."""
 
     id: str
     name: str
@@ -151,6 +152,7 @@ class Container(Record):
     finished: Instant | None
     exit_code: int | None
     oom_killed: bool
+    error: str | None
     restart_count: int
     health: str | None
     command: tuple[str, ...]

@@ -49,7 +49,13 @@ class Asking:
         self._container: ContainerRef | None = None
 
     async def begin(
-        self, network: NetworkRef | None, container: ContainerRef | None, name: str | None, reason: str | None
+        self,
+        reason: str | None,
+        *,
+        network: NetworkRef | None = None,
+        container: ContainerRef | None = None,
+        name: str | None = None,
+        refused: bool = False,
     ) -> None:
         """Write the intent."""
         scope = self._request.scope
@@ -62,12 +68,8 @@ class Asking:
             network=network,
             container=container,
             name=name,
+            refused=refused,
         )
-
-    @property
-    def begun(self) -> bool:
-        """Whether the intent is written."""
-        return self._asked is not None
 
     async def end(self, status: int | None, problem: Problem | None) -> None:
         """Write the outcome, and the intent where there is none yet."""
@@ -76,7 +78,7 @@ class Asking:
             if isinstance(problem, LogUnavailable):
                 return  # it can't be written that it could not be written
             try:
-                await self.begin(None, None, None, _reason_or_none(self._request))
+                await self.begin(_reason_or_none(self._request), refused=True)
             except LogUnavailable:
                 return
         assert self._asked is not None  # noqa: S101  (begin has set it)
@@ -103,10 +105,10 @@ async def asking(
     """Write that the engine is about to be asked, of this network and container, or to make something of this name.
     Raises LogUnavailable, and Invalid for a reason that can't be kept."""
     await _asking_of(request).begin(
-        NetworkRef(network.id, network.name, network.driver, network.scope) if network else None,
-        ContainerRef(container.id, container.name, container.image) if container else None,
-        name,
         _reason(request),
+        network=NetworkRef(network.id, network.name, network.driver, network.scope) if network else None,
+        container=ContainerRef(container.id, container.name, container.image) if container else None,
+        name=name,
     )
 
 

@@ -58,6 +58,7 @@ def container_of(raw: Mapping[str, Any]) -> Container:
         finished=instants.parse_or_none(state.get("FinishedAt")),
         exit_code=state.get("ExitCode") if status in {"exited", "dead"} else None,
         oom_killed=bool(state.get("OOMKilled")),
+        error=state.get("Error") or None,
         restart_count=raw.get("RestartCount") or 0,
         health=(state.get("Health") or {}).get("Status"),
         command=(*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 GOOD: Final = 20_000_000
 """Nanoseconds within which an answer is near enough to the moment at which it was true."""
 TRIES: Final = 4
+UNKNOWN: Final = 10**18
 DRIFT: Final = 100e-6
 """By how much of itself each second may be wrong, where two clocks run apart."""
 
@@ -24,8 +25,13 @@ class EngineClock:
 
     def __init__(self) -> None:
         self._offset = instants.now() - time.monotonic_ns()
-        self._error = 10**18
+        self._error = UNKNOWN
         self._set_at = time.monotonic_ns()
+
+    @property
+    def known(self) -> bool:
+        """Whether the engine was ever asked."""
+        return self._error < UNKNOWN
 
     async def ask(self, engine: "Engine") -> int:
         """Set it by the engine's; what the engine showed first. Raises EngineAway and its like."""

@@ -247,10 +247,17 @@ class Fold:
         if known.owed:
             self._register.clear_owed(pair)
             return []
-        if heard.glimpse is not None:
-            if heard.glimpse.container is None or heard.glimpse.entry(pair.network) is not None:
-                return []  # it is being removed, or a start failed and took back what it had not told
-        elif life is not None and life.starting:
+        starting = life is not None and life.starting
+        container = heard.glimpse.container if heard.glimpse else None
+        if heard.glimpse is not None and container is None:
+            return []  # it is being removed
+        if container is not None and heard.glimpse is not None and heard.glimpse.entry(pair.network) is not None:
+            # A start that failed takes back what it had not told. Else it was connected again since, of which nothing
+            # is told: a comparison finds it.
+            starting = starting or container.error is not None
+        elif container is not None:
+            starting = False
+        if starting:
             return []
         return self._move(pair, ABSENT, heard, Cause.EXTERNAL)
 

@@ -6,10 +6,11 @@ to the recorder, which writes it when it can. After a crash between the two, the
 `unknown`.
 """
 
+import contextlib
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from control.errors import LogUnavailable
+from control.errors import LogUnavailable, Problem
 from control.eventlog import lines
 from control.eventlog.clock import EngineClock
 from control.eventlog.entries import Entry
@@ -18,11 +19,17 @@ from control.eventlog.store import Store
 from control.eventlog.writing import Batch
 from control.records import ContainerRef, Kind, NetworkRef, RequestRef, Source
 
+if TYPE_CHECKING:
+    from control.engine import Engine
+
 
 class Intents:
     """Enters requests in the log and in the ledger."""
 
-    def __init__(self, store: Store, ledger: Ledger, clock: EngineClock, *, later: Callable[[Entry], None]) -> None:
+    def __init__(
+        self, engine: "Engine", store: Store, ledger: Ledger, clock: EngineClock, *, later: Callable[[Entry], None]
+    ) -> None:
+        self._engine = engine
         self._store = store
         self._ledger = ledger
         self._clock = clock
@@ -38,8 +45,13 @@ class Intents:
         network: NetworkRef | None = None,
         container: ContainerRef | None = None,
         name: str | None = None,
+        refused: bool = False,
     ) -> Asked:
-        """Write that something is about to be asked of the engine. Raises LogUnavailable: then nothing may be asked."""
+        """Write that something is about to be asked of the engine, or (`refused`) was to be and is not. Raises
+        LogUnavailable: then nothing may be asked."""
+        if not self._clock.known:
+            with contextlib.suppress(Problem):
+                await self._clock.ask(self._engine)
         detail: dict[str, Any] = {"phase": "intent", "action": action, "method": method, "path": path}
         if name is not None:
             detail["name"] = name
@@ -55,7 +67,8 @@ class Intents:
         written = await self._store.append(Batch(entries=(entry,)))
         lines.tell(written)
         asked.seq = written[0].seq
-        self._ledger.open(asked)
+        if not refused:
+            self._ledger.open(asked)
         return asked
 
     async def end(

@@ -138,7 +138,7 @@ class Ledger:
 
         def rank(asked: Asked) -> tuple[bool, bool, int]:
             exact = asked.network is not None and asked.container is not None
-            return exact, asked.ended is None or time <= asked.ended, asked.began
+            return exact, asked.began <= time and (asked.ended is None or time <= asked.ended), asked.began
 
         return max(fitting, key=rank, default=None)
 
@@ -149,6 +149,8 @@ class Ledger:
             rule = asked.rule
             if asked.spent or not (rule.up if up else rule.down) or not asked.covers(time, since):
                 continue
+            if asked.network is None and asked.container is None and asked.name is None:
+                continue  # refused before it was known what it was about
             if asked.network is not None and network is not None and asked.network != network:
                 continue
             if asked.network is not None and network is None:
