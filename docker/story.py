@@ -74,7 +74,7 @@ class Story:
         ids = [self._api.get(f"/containers/{name}")["id"] for name in (self._settings.db, self._settings.server)]
 
         def read() -> list[Json]:
-            pages = (self._api.get("/events", container=id_, limit="200")["items"] for id_ in ids)
+            pages = (self._api.get("/events", container=id_, kind="network", limit="200")["items"] for id_ in ids)
             return sorted((event for page in pages for event in page), key=lambda event: int(event["seq"]))
 
         def complete() -> bool:

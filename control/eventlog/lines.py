@@ -26,7 +26,6 @@ DIVERGENCES: Final = Counter(
 )
 GAPS: Final = Counter("control_event_gaps", "Intervals in which the log may lack something.", ["reason"])
 FOLLOWERS: Final = Gauge("control_event_followers", "Streams of the log that are open.")
-KEPT_BYTES: Final = Gauge("control_event_log_bytes", "Bytes that the event log takes.")
 
 _PER_KIND: dict[tuple[str, str], Any] = {}
 

@@ -93,6 +93,7 @@ class Reader:
         self._ticked = self._heard = now
         self._up = False
         self._lost = False
+        self._refused = False
         self.lag = 0.0
         self.death_first = True
 
@@ -133,7 +134,7 @@ class Reader:
         try:
             peer = self._engine.connection.peer()
         except OSError:
-            peer = None
+            peer, self._refused = None, True
         began = await self._clock.ask(self._engine)
         session = Session(began=began, peer=peer)
         async with contextlib.AsyncExitStack() as stack:
@@ -230,7 +231,11 @@ class Reader:
             else:
                 fresh.append(event)
         session.held.clear()
-        restarted = None not in {session.peer, self._peer} and session.peer != self._peer
+        if None in {session.peer, self._peer}:
+            restarted = self._refused  # it was gone in between, so another process came back
+        else:
+            restarted = session.peer != self._peer
+        self._refused = False
         lost = not first and (restarted or not session.overlap)
         gap = self._gap(session, restarted=restarted) if lost else None
         began = session.began if first else None

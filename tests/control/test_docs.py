@@ -9,15 +9,14 @@ from starlette.routing import Route
 
 import control.app  # noqa: F401  (so that every metric is there)
 from control import errors, log
-from control.api import containers, events, health, images, memberships, networks, volumes
+from control.api import containers, events, health, history, images, memberships, networks, volumes
 from control.api.methods import Methods
 from control.settings import Row, Settings, table
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
-ROUTES: list[Route] = [
-    route for module in (health, networks, memberships, containers, volumes, images, events) for route in module.routes
-]
+MODULES = (health, networks, memberships, containers, volumes, images, events, history)
+ROUTES: list[Route] = [route for module in MODULES for route in module.routes]
 
 
 @pytest.mark.parametrize("row", table(), ids=lambda row: row.variable)
@@ -55,7 +54,7 @@ def test_every_problem_is_in_the_table(kind: type[errors.Problem]) -> None:
 LINES = sorted(value for name, value in vars(log).items() if name.isupper() and isinstance(value, str) and "." in value)
 
 
-@pytest.mark.parametrize("line", [log.REQUEST, *LINES])
+@pytest.mark.parametrize("line", LINES)
 def test_every_log_line_is_named(line: str) -> None:
     """What control itself writes."""
     assert f"`{line}`" in README
