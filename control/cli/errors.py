@@ -4,6 +4,8 @@ from typing import Final
 
 import click
 
+from control.cli.lines import printable
+
 INTERRUPTED: Final = 130
 
 
@@ -15,4 +17,4 @@ class Failed(click.ClickException):
     def show(self, file: object = None) -> None:
         """Write the line to standard error."""
         del file
-        click.echo(f"pontlevis: {self.message}", err=True)
+        click.echo(f"pontlevis: {printable(self.message)}", err=True)

@@ -96,6 +96,11 @@ class Connection:
             self._lost()
             raise translate(UNREACHABLE, str(error) or type(error).__name__) from error
 
+    @property
+    def local(self) -> bool:
+        """Whether the engine is on this machine, as far as its address tells."""
+        return self.url.startswith("unix://")
+
     def peer(self) -> str | None:
         """Which process listens at the engine's socket: its pid, and when it was started where that can be read. None
         where it can't be known (over TCP, out of another pid namespace). Raises OSError where nobody listens.

@@ -12,8 +12,8 @@ from typing import Final
 
 from control.records import RequestRef
 
-SLACK: Final = 100_000_000
-"""Nanoseconds by which the engine's clock may be taken wrong, and by which an engine may tell after it answered."""
+SLACK: Final = 5_000_000
+"""Nanoseconds by which the engine's clock may be taken wrong, where that is not known better."""
 KEPT: Final = 30 * 10**9
 """Nanoseconds for which a request that has ended is remembered: its events are told within far less."""
 
@@ -34,7 +34,9 @@ RULES: Final = {
     "network.remove": Rule(down=True, events=frozenset({"destroy"})),
     "network.connect": Rule(up=True),
     "network.disconnect": Rule(down=True),
-    "container.run": Rule(up=True, down=True, events=frozenset({"create", "start", "kill", "die", "destroy"})),
+    "container.run": Rule(
+        up=True, down=True, events=frozenset({"create", "start", "kill", "die", "destroy"}), last="start"
+    ),
     "container.start": Rule(up=True, down=True, events=frozenset({"start"}), last="start"),
     "container.stop": Rule(down=True, events=frozenset({"kill", "die", "stop"}), last="stop"),
     "container.kill": Rule(down=True, events=frozenset({"kill", "die"}), last="die"),
@@ -71,16 +73,17 @@ class Asked:
         """What it may cause."""
         return RULES.get(self.action, NOTHING)
 
-    def covers(self, time: int, since: int | None = None) -> bool:
-        """Whether something at `time` (or between `since` and then) fell into its time."""
-        begun = time >= self.began - SLACK
-        return begun and (self.ended is None or (time if since is None else since) <= self.ended + SLACK)
+    def covers(self, time: int, since: int | None = None, *, slack: int = 0) -> bool:
+        """Whether something at `time` (or between `since` and then) fell into its time, give or take `slack`."""
+        begun = time >= self.began - slack
+        return begun and (self.ended is None or (time if since is None else since) <= self.ended + slack)
 
 
 class Ledger:
-    """The requests of late."""
+    """The requests of late. `slack`: nanoseconds by which the times of the engine may be taken wrong."""
 
     def __init__(self) -> None:
+        self.slack = SLACK
         self._asked: list[Asked] = []
 
     def open(self, asked: Asked) -> None:
@@ -109,11 +112,14 @@ class Ledger:
         return found
 
     def of_container(self, container: str, name: str | None, action: str, time: int) -> RequestRef | None:
-        """The request that caused an event of a container."""
+        """The request that caused an event of a container. One that made it is known by the name until then, and by the
+        container's id from then on."""
         for asked in self._asked:
-            meant = asked.container == container or (asked.name is not None and asked.name == name)
-            fits = asked.network is None and action in asked.rule.events and not asked.spent
-            if meant and fits and asked.covers(time):
+            if asked.network is not None or asked.spent or action not in asked.rule.events:
+                continue
+            makes = action == "create" and asked.container is None and asked.name is not None and asked.name == name
+            if (makes or asked.container == container) and asked.covers(time, slack=self.slack):
+                asked.container = container
                 return asked.request
         return None
 
@@ -122,7 +128,7 @@ class Ledger:
         for asked in self._asked:
             meant = asked.network == network or (asked.name is not None and asked.name == name)
             fits = asked.action.startswith("network.") and action in asked.rule.events
-            if meant and fits and asked.covers(time):
+            if meant and fits and asked.covers(time, slack=self.slack):
                 return asked.request
         return None
 
@@ -147,7 +153,7 @@ class Ledger:
     ) -> Iterator[Asked]:
         for asked in self._asked:
             rule = asked.rule
-            if asked.spent or not (rule.up if up else rule.down) or not asked.covers(time, since):
+            if asked.spent or not (rule.up if up else rule.down) or not asked.covers(time, since, slack=self.slack):
                 continue
             if asked.network is None and asked.container is None and asked.name is None:
                 continue  # refused before it was known what it was about
@@ -157,6 +163,6 @@ class Ledger:
                 continue
             if asked.container is not None and asked.container != container:
                 continue
-            if asked.name is not None and asked.name != name:
-                continue
+            if asked.container is None and asked.network is None and (since is None or asked.name != name):
+                continue  # what it makes is not there yet; what a comparison finds is known by its name
             yield asked

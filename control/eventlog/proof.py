@@ -6,7 +6,7 @@ written down elsewhere: each record's hash is in control's own log lines. So a p
 
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -101,7 +101,7 @@ def check_database(path: Path) -> Verdict:
 def check_lines(lines: Iterable[bytes]) -> Verdict:
     """Check an export: a line that tells the anchor, a record a line, a line that tells the end. Raises Unreadable."""
     checked: Chain | None = None
-    end = None
+    end: tuple[int, str] | None = None
     for number, text in enumerate(lines, 1):
         text = text.rstrip(b"\r\n")  # noqa: PLW2901  (the line itself)
         if not text:
@@ -110,8 +110,10 @@ def check_lines(lines: Iterable[bytes]) -> Verdict:
             told = orjson.loads(text)
             if checked is None:
                 checked = Chain(int(told["anchor"]["seq"]), bytes.fromhex(told["anchor"]["hash"]))
-            elif "end" in told:
-                end = told["end"]
+            elif end is not None:
+                raise Unreadable(f"line {number} follows the end")
+            elif told.keys() == {"end"}:
+                end = int(told["end"]["seq"]), str(told["end"]["hash"])
             elif not checked.take(told["seq"], text[:-_TAIL] + b"}", bytes.fromhex(told["hash"])):
                 return checked.verdict()
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -120,7 +122,7 @@ def check_lines(lines: Iterable[bytes]) -> Verdict:
         raise Unreadable("it is empty")
     verdict = checked.verdict()
     if end is None:
-        return Verdict(verdict.anchor, verdict.last, verdict.head, verdict.last + 1, "the end is cut off")
-    if (end.get("seq"), end.get("hash")) != (verdict.last, verdict.head):
-        return Verdict(verdict.anchor, verdict.last, verdict.head, verdict.last + 1, "it does not end as it says")
+        return replace(verdict, broken=verdict.last + 1, reason="the end is cut off")
+    if end != (verdict.last, verdict.head):
+        return replace(verdict, broken=verdict.last + 1, reason="it does not end as it says")
     return verdict

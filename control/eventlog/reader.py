@@ -231,10 +231,9 @@ class Reader:
             else:
                 fresh.append(event)
         session.held.clear()
-        if None in {session.peer, self._peer}:
-            restarted = self._refused  # it was gone in between, so another process came back
-        else:
-            restarted = session.peer != self._peer
+        known = None not in {session.peer, self._peer}
+        # Where it can't be known who listens: what refused to be connected to in between came back as another.
+        restarted = session.peer != self._peer if known else self._refused
         self._refused = False
         lost = not first and (restarted or not session.overlap)
         gap = self._gap(session, restarted=restarted) if lost else None

@@ -200,6 +200,7 @@ class Recorder:
         await self._collect([item for item in items if isinstance(item, Received)])
         outcomes: list[tuple[asyncio.Future[bool], bool]] = []
         now = time.monotonic()
+        self.ledger.slack = self.clock.error
         for item in items:
             match item:
                 case Told():
