@@ -58,3 +58,7 @@ counter: venv ## Run the counter alone, on a MongoDB of its own (http://127.0.0.
 .PHONY: bench
 bench: venv ## Measure the counter beside the seed's server, on one mongod
 	@$(BIN)/python -m tests.bench
+
+.PHONY: chaos
+chaos: venv ## A long random run that kills control and the engine: SEED=1 OPERATIONS=1000 CONTROL_KILLS=10 ENGINE_KILLS=5
+	@exec $(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --operations $(or $(OPERATIONS),1000) --control-kills $(or $(CONTROL_KILLS),10) --engine-kills $(or $(ENGINE_KILLS),5)

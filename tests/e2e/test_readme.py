@@ -24,6 +24,7 @@ ELSEWHERE: Final = {
     "COUNTER_MONGODB_URL=mongodb://127.0.0.1 .venv/bin/python -m counter": "counter/test_http.py",
     ".venv/bin/python -m counter --reload": "counter/test_command.py",
     "make bench": "bench/test_bench.py",
+    "make chaos": "chaos/test_chaos.py",
 }
 """Commands that do not end, or take the machine for themselves, and the tests that run them."""
 SECONDS: Final = 420

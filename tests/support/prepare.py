@@ -24,6 +24,7 @@ def main() -> None:
     need("busybox", "busybox-static", purpose="the tests' alpine image")
     if find("apt-get") is not None:
         need("docker-compose", "docker-compose", purpose="the test of docker/compose.yaml")
+        need("faketime", "faketime", purpose="the clock steps of tests/chaos")
     sweep_abandoned()
     with cache.lock():
         missing = [recipe.role for recipe in kept_recipes() if not recipe.kept.exists()]
