@@ -14,7 +14,8 @@ from control.eventlog.schema import CAUSES, KINDS, SOURCES, STATES, packed, unpa
 from control.eventlog.standing import Life, Pair, Standing
 from control.records import Cause, ContainerRef, Endpoint, Kind, NetworkRef, RequestRef, Source
 
-_PREFIX: Final = re.compile(r"[0-9a-f]{12,63}")
+_PREFIX: Final = re.compile(r"[0-9a-z]{12,63}")
+_HEXADECIMAL: Final = re.compile(r"[0-9a-f]+")
 
 EVENT: Final = """
     SELECT e.seq, e.kind, e.time, e.before, e.after, e.cause, e.source, e.observed_from, e.observed_to,
@@ -183,7 +184,7 @@ def _conditions(wanted: Filter) -> tuple[list[str], list[Any]]:
     for table, reference in (("network", wanted.network), ("container", wanted.container)):
         if reference is not None:
             clauses.append(f"e.{table} IN ({_NAMES[table]})")
-            parameters += [reference, *id_range(reference)]
+            parameters += [reference, *id_ranges(reference)]
     for column, codes in (
         ("kind", [KINDS.index(kind) for kind in wanted.kinds]),
         ("cause", [CAUSES.index(cause) for cause in wanted.causes]),
@@ -206,16 +207,21 @@ def _conditions(wanted: Filter) -> tuple[list[str], list[Any]]:
 
 _NAMES: Final = {
     table: f"SELECT key FROM {table}_name WHERE name = ? UNION SELECT x.key FROM {table} i"  # noqa: S608  (our names)
-    f" JOIN {table}_name x ON x.{table} = i.key WHERE i.id BETWEEN ? AND ?"
+    f" JOIN {table}_name x ON x.{table} = i.key WHERE i.id BETWEEN ? AND ? OR i.id BETWEEN ? AND ?"
     for table in ("network", "container")
 }
 
 
-def id_range(reference: str) -> tuple[bytes | str, bytes | str]:
-    """The least and the greatest id that a reference may mean: a prefix of twelve digits or more is many."""
-    if _PREFIX.fullmatch(reference):
-        return bytes.fromhex(reference.ljust(64, "0")), bytes.fromhex(reference.ljust(64, "f"))
-    return packed(reference), packed(reference)
+def id_ranges(reference: str) -> tuple[bytes | str, bytes | str, bytes | str, bytes | str]:
+    """The least and the greatest id that a reference may mean, of those stored as bytes and of those stored as text: a
+    prefix of twelve digits or more is many."""
+    whole = packed(reference)
+    if not _PREFIX.fullmatch(reference):
+        return whole, whole, whole, whole
+    text = reference, f"{reference}\x7f"
+    if not _HEXADECIMAL.fullmatch(reference):
+        return *text, *text
+    return bytes.fromhex(reference.ljust(64, "0")), bytes.fromhex(reference.ljust(64, "f")), *text
 
 
 def _named(reference: str | None, ref: NetworkRef | ContainerRef | None) -> bool:

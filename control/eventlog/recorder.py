@@ -45,7 +45,9 @@ from control.records import Kind, Source
 if TYPE_CHECKING:
     from control.engine import Engine
 
-BATCH: Final = 4_000
+BATCH: Final = 2_000
+OVERWHELMED: Final = 2_000
+"""Events that wait, beyond which no endpoint is looked for."""
 NOTHING: Final = Batch()
 RETRY: Final = 1.0
 BACKOFF: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
@@ -280,7 +282,8 @@ class Recorder:
             if (pair := item.pair) is not None and not item.past:
                 last[pair] = item if item.look is None and item.heard.event.action == "connect" else None
         wanted = {pair: it for pair, it in last.items() if it is not None and not self._inbox.awaits(pair)}
-        if wanted:
+        # When it is far behind, catching up comes first: what is looked for would be gone. A comparison finds it.
+        if wanted and len(self._inbox) < OVERWHELMED:
             for pair, glimpse in (await self._enricher.late(wanted)).items():
                 wanted[pair].heard.glimpse = glimpse
 

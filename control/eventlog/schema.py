@@ -5,6 +5,7 @@ step of its own. Ids stand once, as 32 bytes, each name that a thing bore stands
 of its time, and words that come from a list stand as their place in it (`CODES`), to which one may only add.
 """
 
+import re
 import sqlite3
 from collections.abc import Callable
 from typing import Final
@@ -176,16 +177,16 @@ SECOND: Final = """
 Step = str | Callable[[sqlite3.Connection], None]
 
 
+_ID: Final = re.compile(r"[0-9a-f]{64}")
+
+
 class UnknownVersion(Exception):
     """The file is no log of ours, or one of a later version."""
 
 
 def packed(id_: str) -> bytes | str:
     """An id as it is stored: 64 hexadecimal digits as 32 bytes, a swarm's as it is."""
-    try:
-        return bytes.fromhex(id_) if len(id_) == 64 and " " not in id_ else id_  # noqa: PLR2004  (an id's length)
-    except ValueError:
-        return id_
+    return bytes.fromhex(id_) if _ID.fullmatch(id_) else id_
 
 
 def unpacked(stored: bytes | str) -> str:

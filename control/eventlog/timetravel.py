@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import orjson
 
-from control.eventlog.reading import id_range
+from control.eventlog.reading import id_ranges
 from control.eventlog.schema import KINDS, STATES, unpacked
 from control.records import ContainerRef, Endpoint, Kind, MembershipState, NetworkRef
 
@@ -112,9 +112,9 @@ def keys_of(connection: sqlite3.Connection, table: str, reference: str) -> dict[
     """The networks or containers (`table`) that a reference may mean: by full id, by a prefix of it, or by a name that
     they bear or once bore. Their keys, and their ids."""
     rows = connection.execute(
-        f"SELECT i.key, i.id FROM {table} i WHERE i.id BETWEEN ? AND ? UNION"  # noqa: S608  (our names)
+        f"SELECT i.key, i.id FROM {table} i WHERE i.id BETWEEN ? AND ? OR i.id BETWEEN ? AND ? UNION"  # noqa: S608  (our names)
         f" SELECT i.key, i.id FROM {table}_name x JOIN {table} i ON i.key = x.{table} WHERE x.name = ?",
-        (*id_range(reference), reference),
+        (*id_ranges(reference), reference),
     )
     return {key: unpacked(id_) for key, id_ in rows}
 
@@ -123,14 +123,15 @@ def horizon(connection: sqlite3.Connection, column: str, keys: Iterable[int], si
     """What the log can say of [since, until), and of these networks or containers (`column`) in it."""
     (begins,) = connection.execute("SELECT began FROM checkpoint").fetchone()
     rows = connection.execute(
-        "SELECT seq, observed_from, observed_to, detail FROM event WHERE kind = ?"
-        " AND coalesce(observed_from, 0) < ? AND observed_to >= ? ORDER BY seq",
-        (GAP, until, since),
+        "SELECT seq, observed_from, observed_to, detail FROM event INDEXED BY event_observed"
+        " WHERE observed_to >= ? AND coalesce(observed_from, 0) < ? AND kind = ? ORDER BY seq",
+        (since, until, GAP),
     )
     gaps = tuple(Gap(seq, begin, end, orjson.loads(detail)["reason"]) for seq, begin, end, detail in rows)
     marks = ", ".join(str(int(key)) for key in keys)
     found = connection.execute(
-        "SELECT seq FROM event WHERE observed_to > ? AND coalesce(observed_from, 0) < ? AND kind <> ?"  # noqa: S608  (our keys)
+        "SELECT seq FROM event INDEXED BY event_observed"  # noqa: S608  (our keys)
+        " WHERE observed_to > ? AND coalesce(observed_from, 0) < ? AND kind <> ?"
         f" AND {column} IN (SELECT key FROM {column}_name WHERE {column} IN ({marks})) ORDER BY seq LIMIT ?",
         (since, until, GAP, FOUND_MOST),
     )
