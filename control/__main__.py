@@ -100,6 +100,8 @@ def serve(settings: Settings, store: Store, token: str) -> int:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+    # A thread that reads the log holds up all else for no more than this (5 ms is Python's own).
+    sys.setswitchinterval(0.001)
     try:
         server.run()
     except SystemExit:  # uvicorn's way to say that it could not bind; the reason is in the log

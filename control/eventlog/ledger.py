@@ -95,10 +95,9 @@ class Ledger:
         """The engine has answered, or will not."""
         asked.ended = ended
 
-    def peek(self, network: str | None, container: str, time: int, *, up: bool) -> RequestRef | None:
-        """The request that would be laid a transition at its door; `network` None for any of the container's."""
-        found = self._best(self._fitting(network, container, None, time, None, up=up), time)
-        return found.request if found else None
+    def peek(self, network: str | None, container: str, time: int, *, up: bool) -> Asked | None:
+        """The request at whose door a transition would be laid; `network` None for any of the container's."""
+        return self._best(self._fitting(network, container, None, time, None, up=up), time)
 
     def claim(
         self, network: str, container: str, time: int, *, up: bool, since: int | None = None, name: str | None = None

@@ -10,9 +10,9 @@ import orjson
 
 from control.eventlog.entries import Entry, Known, Written, canonical, line
 from control.eventlog.ledger import Asked
-from control.eventlog.schema import CAUSES, KINDS, SOURCES, STATES, packed, unpacked
+from control.eventlog.schema import CAUSES, KINDS, SOURCES, STATES, packed, read_endpoint, unpacked
 from control.eventlog.standing import Life, Pair, Standing
-from control.records import Cause, ContainerRef, Endpoint, Kind, NetworkRef, RequestRef, Source
+from control.records import Cause, ContainerRef, Kind, NetworkRef, RequestRef, Source
 
 _PREFIX: Final = re.compile(r"[0-9a-z]{12,63}")
 _HEXADECIMAL: Final = re.compile(r"[0-9a-f]+")
@@ -122,7 +122,7 @@ def read_checkpoint(connection: sqlite3.Connection) -> Checkpoint:
         networks.setdefault(network.id, network)
         containers.setdefault(container.id, container)
         standing.memberships[Pair(network.id, container.id)] = Known(
-            STATES[row[7]], row[8], _endpoint(row[10:17]), owed=bool(row[9])
+            STATES[row[7]], row[8], read_endpoint(row[10:17]), owed=bool(row[9])
         )
     return Checkpoint(
         last=read_last(connection),
@@ -133,29 +133,20 @@ def read_checkpoint(connection: sqlite3.Connection) -> Checkpoint:
         standing=standing,
         networks=tuple(networks.values()),
         containers=tuple(containers.values()),
-        intents=tuple(_asked(record) for record in read_intents(connection)),
+        intents=tuple(read_intents(connection)),
     )
 
 
-def read_intents(connection: sqlite3.Connection) -> list[Written]:
-    """The intents whose outcome is not in the log."""
-    query = f"{EVENT} JOIN intent i ON i.seq = e.seq ORDER BY e.seq"
-    return [record_of(row) for row in connection.execute(query)]
-
-
-def _asked(record: Written) -> Asked:
-    entry = record.entry
-    assert entry.request is not None  # noqa: S101  (an intent is a request's)
-    detail = entry.detail or {}
-    return Asked(
-        entry.request,
-        str(detail.get("action")),
-        entry.time,
-        network=entry.network.id if entry.network else None,
-        container=entry.container.id if entry.container else None,
-        name=detail.get("name"),
-        seq=record.seq,
+def read_intents(connection: sqlite3.Connection) -> list[Asked]:
+    """The requests whose outcome is not in the log."""
+    rows = connection.execute(
+        "SELECT i.seq, i.time, i.action, i.network, i.container, i.name, r.id, r.principal, r.reason"
+        " FROM intent i JOIN request r ON r.key = i.request ORDER BY i.seq"
     )
+    return [
+        Asked(RequestRef(*row[6:9]), row[2], row[1], network=row[3], container=row[4], name=row[5], seq=row[0])
+        for row in rows
+    ]
 
 
 def read(
@@ -240,7 +231,7 @@ def record_of(row: Sequence[Any]) -> Written:
         source=SOURCES[row[6]],
         network=None if row[11] is None else NetworkRef(unpacked(row[12]), row[13], row[14], row[15]),
         container=None if row[16] is None else ContainerRef(unpacked(row[17]), row[18], row[19]),
-        endpoint=_endpoint(row[20:27]),
+        endpoint=read_endpoint(row[20:27]),
         before=None if row[3] is None else STATES[row[3]],
         after=None if row[4] is None else STATES[row[4]],
         cause=None if row[5] is None else CAUSES[row[5]],
@@ -249,11 +240,3 @@ def record_of(row: Sequence[Any]) -> Written:
         detail=None if row[9] is None else orjson.loads(row[9]),
     )
     return Written(row[0], entry, row[10], line(canonical(row[0], entry), row[10]))
-
-
-def _endpoint(row: Sequence[Any]) -> Endpoint | None:
-    key, id_, ipv4, ipv6, mac, gateway, aliases = row
-    if key is None:
-        return None
-    given = None if aliases is None else tuple(orjson.loads(aliases))
-    return Endpoint(None if id_ is None else unpacked(id_), ipv4, ipv6, mac, gateway, given)

@@ -45,7 +45,7 @@ from control.records import Kind, Source
 if TYPE_CHECKING:
     from control.engine import Engine
 
-BATCH: Final = 2_000
+BATCH: Final = 1_000
 OVERWHELMED: Final = 2_000
 """Events that wait, beyond which no endpoint is looked for."""
 NOTHING: Final = Batch()

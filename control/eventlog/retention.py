@@ -9,16 +9,11 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Final
 
-from control.eventlog.schema import KINDS
-from control.records import Kind
-
 CHUNK: Final = 5_000
 """Records removed in one transaction, between which the log goes on."""
 
 PAGES: Final = 2_000
 """Pages given back to the disk at once."""
-
-_DISCONNECT: Final = KINDS.index(Kind.DISCONNECT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,31 +51,36 @@ def last_to_go(connection: sqlite3.Connection, limits: Limits, now: int) -> int:
 def remove(connection: sqlite3.Connection, upto: int) -> None:
     """Remove the records up to a number, and what only they needed. Inside a transaction."""
     execute = connection.execute
-    seq, digest, time = execute(
-        "SELECT seq, hash, time FROM event WHERE seq <= ? ORDER BY seq DESC LIMIT 1", (upto,)
-    ).fetchone()
+    seq, digest = execute("SELECT seq, hash FROM event WHERE seq <= ? ORDER BY seq DESC LIMIT 1", (upto,)).fetchone()
     execute("UPDATE anchor SET seq = ?, hash = ?", (seq, digest))
-    execute("UPDATE checkpoint SET began = max(coalesce(began, 0), ?)", (time,))
-    # An endpoint is told of when it comes and when it goes, so after its going nothing needs it.
     execute(
-        "DELETE FROM endpoint WHERE key IN (SELECT endpoint FROM event WHERE seq <= ? AND kind = ?)"
-        " AND key NOT IN (SELECT endpoint FROM membership WHERE endpoint IS NOT NULL)",
-        (upto, _DISCONNECT),
+        "UPDATE checkpoint SET began = max(coalesce(began, 0), (SELECT max(time) FROM event WHERE seq <= ?))", (upto,)
     )
     # Intervals stand in the order in which they ended.
-    execute(
-        "DELETE FROM interval WHERE key < coalesce("
-        "(SELECT key FROM interval WHERE ended_seq > ? ORDER BY key LIMIT 1), (SELECT max(key) + 1 FROM interval))",
+    (kept,) = execute(
+        "SELECT coalesce((SELECT key FROM interval WHERE ended_seq > ? ORDER BY key LIMIT 1),"
+        " (SELECT max(key) + 1 FROM interval), 0)",
         (upto,),
-    )
+    ).fetchone()
+    told = execute(
+        "SELECT endpoint FROM event WHERE seq <= ? AND endpoint IS NOT NULL"
+        " UNION SELECT endpoint FROM interval WHERE key < ? AND endpoint IS NOT NULL",
+        (upto, kept),
+    ).fetchall()
+    execute("DELETE FROM interval WHERE key < ?", (kept,))
     execute("DELETE FROM event WHERE seq <= ?", (upto,))
+    needed = {row[0] for row in execute("SELECT endpoint FROM membership UNION SELECT endpoint FROM interval")}
+    connection.executemany(
+        "DELETE FROM endpoint WHERE key = ? AND NOT EXISTS (SELECT 1 FROM event WHERE endpoint = endpoint.key)",
+        [row for row in told if row[0] not in needed],
+    )
 
 
 def sweep(connection: sqlite3.Connection) -> None:
     """Remove the requests, names and ids that nothing speaks of any more, and give pages back. Inside a transaction."""
     execute = connection.execute
     execute(
-        "DELETE FROM request WHERE key < coalesce((SELECT min(request) FROM event WHERE request IS NOT NULL), 0)"
+        "DELETE FROM request WHERE NOT EXISTS (SELECT 1 FROM event WHERE request = request.key)"
         " AND key NOT IN (SELECT request FROM intent)"
     )
     for table, others in (

@@ -5,12 +5,13 @@ step of its own. Ids stand once, as 32 bytes, each name that a thing bore stands
 of its time, and words that come from a list stand as their place in it (`CODES`), to which one may only add.
 """
 
+import json
 import re
 import sqlite3
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
-from control.records import Cause, Kind, MembershipState, Source
+from control.records import Cause, Endpoint, Kind, MembershipState, Source
 
 APPLICATION_ID: Final = 0x504F4E54  # "PONT": tells this file from any other SQLite database
 
@@ -114,6 +115,7 @@ SECOND: Final = """
     CREATE INDEX event_network ON event (network) WHERE network IS NOT NULL;
     CREATE INDEX event_container ON event (container) WHERE container IS NOT NULL;
     CREATE INDEX event_time ON event (time);
+    CREATE INDEX event_endpoint ON event (endpoint) WHERE endpoint IS NOT NULL;
     CREATE INDEX event_kind ON event (kind) WHERE kind >= 2;
     CREATE INDEX event_request ON event (request) WHERE request IS NOT NULL;
     CREATE INDEX event_observed ON event (observed_to) WHERE observed_to IS NOT NULL;
@@ -155,8 +157,16 @@ SECOND: Final = """
     CREATE TABLE present (network INTEGER PRIMARY KEY REFERENCES network, name INTEGER NOT NULL) STRICT;
     CREATE TABLE life (container INTEGER PRIMARY KEY REFERENCES container, name INTEGER NOT NULL, state TEXT NOT NULL)
         STRICT;
-    -- Requests whose outcome is not in the log yet.
-    CREATE TABLE intent (seq INTEGER PRIMARY KEY, request INTEGER NOT NULL REFERENCES request) STRICT;
+    -- Requests whose outcome is not in the log yet: what they asked, and by which record they said so.
+    CREATE TABLE intent (
+        seq INTEGER PRIMARY KEY,
+        request INTEGER NOT NULL REFERENCES request,
+        time INTEGER NOT NULL,
+        action TEXT NOT NULL,
+        network TEXT,
+        container TEXT,
+        name TEXT
+    ) STRICT;
 
     -- Where the reading of the engine's stream stands: `cursor` is the instant up to which it was read, `verified` the
     -- last one at which log and engine agreed, `engine` the process that was read from, `began` the instant from which
@@ -229,3 +239,12 @@ def run_script(connection: sqlite3.Connection, script: str) -> None:
         if sqlite3.complete_statement(statement):
             connection.execute(statement)
             statement = ""
+
+
+def read_endpoint(row: Sequence[Any]) -> Endpoint | None:
+    """An endpoint from its columns, key first; None where there is none."""
+    key, id_, ipv4, ipv6, mac, gateway, aliases = row
+    if key is None:
+        return None
+    given = None if aliases is None else tuple(json.loads(aliases))
+    return Endpoint(None if id_ is None else unpacked(id_), ipv4, ipv6, mac, gateway, given)

@@ -64,6 +64,7 @@ class Life:
     oom: bool = False
     stopped: int | None = None
     died: bool = False
+    ended: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -218,7 +218,8 @@ class Store:
         except BaseException:
             self._undo(connection)
             raise
-        connection.execute(f"PRAGMA incremental_vacuum({retention.PAGES})").fetchall()
+        # It gives back a page a step, and `execute` takes but one step of what has no columns.
+        connection.executescript(f"PRAGMA incremental_vacuum({retention.PAGES})")
         if self._writer is not None:
             self._writer.forget()
         return upto - before
@@ -236,7 +237,7 @@ class Store:
                 )  # of a new file; it gives pages back when trimmed
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = FULL")
-                connection.execute("PRAGMA cache_size = -16000")
+                connection.execute("PRAGMA cache_size = -8000")
                 schema.migrate(connection, STEPS)
                 self._writer = Writer(connection)
                 self._last = self._writer.last

@@ -12,7 +12,7 @@ from typing import Any, Final
 import orjson
 
 from control.eventlog.reading import id_ranges
-from control.eventlog.schema import KINDS, STATES, unpacked
+from control.eventlog.schema import KINDS, STATES, read_endpoint, unpacked
 from control.records import ContainerRef, Endpoint, Kind, MembershipState, NetworkRef
 
 SPANS: Final = 62
@@ -152,17 +152,11 @@ def companions(connection: sqlite3.Connection, own: Stay, since: int, until: int
 
 
 def _stay(row: Sequence[Any]) -> Stay:
-    aliases = None if row[14] is None else tuple(orjson.loads(row[14]))
-    endpoint = (
-        None
-        if row[8] is None
-        else Endpoint(None if row[9] is None else unpacked(row[9]), row[10], row[11], row[12], row[13], aliases)
-    )
     return Stay(
         network=NetworkRef(unpacked(row[0]), row[1] or "", row[2], row[3]),
         container=ContainerRef(unpacked(row[4]), row[5], row[6]),
         state=STATES[row[7]],
-        endpoint=endpoint,
+        endpoint=read_endpoint(row[8:15]),
         began=row[15],
         began_seq=row[16],
         began_found=row[17] is not None,

@@ -9,7 +9,7 @@ started as part of a restart after it was started (`restart`). So such an event 
 from collections.abc import Sequence
 from typing import Final
 
-from control.eventlog.fold import Trait, has_ended, signalled
+from control.eventlog.fold import Trait, ended_by, has_ended, signalled
 from control.eventlog.register import Register
 from control.eventlog.standing import CONFIGURED, CONNECTED, SECOND, Heard, Pair
 from control.records import Source
@@ -78,12 +78,16 @@ class Waiting:
         known, life = self._register.memberships.get(pair), self._register.lives.get(pair.container)
         if known is None or known.state is not CONNECTED or (life is not None and not life.alive):
             return 0
+        asked = self._register.ledger.peek(pair.network, pair.container, heard.event.time, up=False)
+        if asked is not None and asked.network is not None:
+            return 0  # just this was asked for
         ended = has_ended(pair, heard.glimpse)
-        told = any(it.event.action in {"stop", "destroy", "die", "start", "connect"} for it in later)
-        by_itself = bool(ended) and not (life and signalled(life, heard.event.time))
-        if told or by_itself or ended is False:
-            return 0
-        if self._register.ledger.peek(pair.network, pair.container, heard.event.time, up=False) is not None:
+        if ended is None:
+            ended = ended_by(pair, later)
+        if ended is None:
+            return max(0.0, HOLD - (now - heard.received))
+        reasoned = any(it.event.action in {"stop", "destroy", "start", "connect"} for it in later)
+        if not ended or reasoned or asked is not None or not (life and signalled(life, heard.event.time)):
             return 0
         return max(0.0, HOLD - (now - heard.received))
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import orjson
 
 from control.eventlog.entries import Entry, Known, Written, write
-from control.eventlog.schema import CAUSES, KINDS, SOURCES, STATES, packed
+from control.eventlog.schema import CAUSES, KINDS, SOURCES, STATES, packed, read_endpoint
 from control.eventlog.standing import Life, Pair
 from control.records import Cause, ContainerRef, Endpoint, Kind, MembershipState, NetworkRef, RequestRef
 
@@ -68,6 +68,12 @@ class Writer:
         self._endpoints: dict[Endpoint, int] = {}
         self._requests: dict[RequestRef, int] = {}
         self._began: dict[Pair, int] = {}
+        for row in self._connection.execute(
+            "SELECT p.key, p.id, p.ipv4, p.ipv6, p.mac, p.gateway, p.aliases"
+            " FROM membership m JOIN endpoint p ON p.key = m.endpoint"
+        ):
+            if (endpoint := read_endpoint(row)) is not None:
+                self._endpoints[endpoint] = row[0]
 
     def write(self, batch: Batch) -> list[Written]:
         """Write a batch; the records as they now stand."""
@@ -174,7 +180,10 @@ class Writer:
         assert entry.request is not None  # noqa: S101  (a record of a request has one)
         detail = entry.detail or {}
         if detail.get("phase") == "intent":
-            self._connection.execute("INSERT INTO intent VALUES (?, ?)", (seq, self._request(entry.request)))
+            network = entry.network.id if entry.network else None
+            container = entry.container.id if entry.container else None
+            asked = (seq, self._request(entry.request), entry.time, detail["action"], network, container)
+            self._connection.execute("INSERT INTO intent VALUES (?, ?, ?, ?, ?, ?, ?)", (*asked, detail.get("name")))
         else:
             self._connection.execute("DELETE FROM intent WHERE seq = ?", (detail.get("intent"),))
 
@@ -224,9 +233,8 @@ class Writer:
     def _endpoint(self, endpoint: Endpoint | None) -> int | None:
         if endpoint is None:
             return None
-        # The one that a disconnect tells is the one that its connect told. Without an id they can't be told apart, and
-        # each has a row, so that a row can go when its interval does.
-        key = self._endpoints.get(endpoint) if endpoint.id else None
+        # The one that a disconnect tells is the one that its connect told.
+        key = self._endpoints.get(endpoint)
         if key is None:
             aliases = None if endpoint.aliases is None else orjson.dumps(endpoint.aliases).decode()
             given = (
@@ -238,8 +246,7 @@ class Writer:
                     "INSERT INTO endpoint (id, ipv4, ipv6, mac, gateway, aliases) VALUES (?, ?, ?, ?, ?, ?)", given
                 )
             )
-            if endpoint.id:
-                self._endpoints[endpoint] = key
+            self._endpoints[endpoint] = key
         return key
 
     def _found_or_made(self, table: str, columns: Mapping[str, Any]) -> int:
@@ -261,6 +268,7 @@ def life_text(life: Life) -> str:
         "oom": life.oom,
         "stopped": life.stopped,
         "died": life.died,
+        "ended": life.ended,
     }
     return orjson.dumps({key: value for key, value in told.items() if value}).decode()
 

@@ -452,7 +452,7 @@ class TestWhatIsNotClear:
         rival = done("net_remove", 1.4, 1.6, None, None, container=None, status=204, number=2)
         deed = done("pause", 1, 2, seen(), seen())
         told = account(log, [deed])
-        assert wrong(told) == ["unmarked gap", "duplicate"]
+        assert wrong(told) == ["unmarked gap"]
         assert "duplicate" not in wrong(account(log, [deed, rival]))
 
     def test_the_network_of_its_entry_comes_to_be(self) -> None:

@@ -4,6 +4,7 @@
     30 kill db 15                       what an event of a container carries besides: signal, exit code, health, old name
     31 boot die db 137                  of the time in which the engine came up again; so `replay`, `stopping`
     32 D mynet db | exited mynet other  stopped, and configured for both; `running*2`: restarted twice; `gone`
+    33 D mynet db | created! mynet      its last start failed
 
 The events go through the queues of their containers as the recorder has them, on a clock that only moves with them.
 What is made of them, a line each:
@@ -39,6 +40,8 @@ from control.records import (
 
 BEGIN = 1_000_000 * 10**9
 MS = 10**6
+TICK = 1e-6
+"""Seconds by which this clock moves past what was waited for, as any clock does."""
 NETWORKS = ("bridge", "mynet", "other")
 CARRIED = {"kill": "signal", "die": "exitCode", "rename": "oldName"}
 
@@ -64,6 +67,7 @@ def inspected(name: str, text: str, started: int | None = None) -> Container:
     """A container as a look shows it: `running*2 mynet=1 other`."""
     state, *networks = text.split()
     state, _, restarts = state.partition("*")
+    state, failed = state.rstrip("!"), state.endswith("!")
     identity = ContainerRef(id_of(name), name, "alpine")
     members = []
     for it in networks:
@@ -78,7 +82,8 @@ def inspected(name: str, text: str, started: int | None = None) -> Container:
         )
     return Container(
         id=identity.id, name=name, image="alpine", image_id="sha256:0", state=state, created=None, started=started,
-        finished=None, exit_code=None, oom_killed=False, restart_count=int(restarts or 0), health=None, command=(),
+        finished=None, exit_code=None, oom_killed=False,
+        error="exec failed" if failed else None, restart_count=int(restarts or 0), health=None, command=(),
         labels={}, network_mode=members[0].network.name if members else "none", restart="no", networks=tuple(members),
         ports=(), mounts=(),
     )  # fmt: skip
@@ -147,9 +152,7 @@ class Telling:
                 standing.memberships[Pair(member.network.id, it.id)] = known
         self.ledger = Ledger()
         self.names = Names(refs.values(), (ContainerRef(it.id, it.name, it.image) for it in seen))
-        self.register = Register(
-            standing, self.names, self.ledger, verified=None if verified is None else at(verified)
-        )
+        self.register = Register(standing, self.names, self.ledger, verified=None if verified is None else at(verified))
         self.trait = Trait(death_first=death_first)
         self.fold = Fold(self.register, self.trait)
         self.waiting = Waiting(self.register, self.trait)
@@ -157,6 +160,7 @@ class Telling:
         self.folded: list[tuple[float, Heard]] = []
         self._stories: dict[str, deque[Heard]] = {}
         self._due: dict[str, float] = {}
+        self._now = 0.0
 
     def asked(
         self, action: str, began: float, ended: float | None = None, *, network: str = "", container: str = "",
@@ -180,6 +184,7 @@ class Telling:
 
     def receive(self, heard: Heard) -> None:
         """An event comes in."""
+        self._now = heard.received = max(self._now, heard.received)
         self._pass(heard.received)
         container = heard.container
         if container is None:
@@ -200,7 +205,8 @@ class Telling:
             container, due = min(self._due.items(), key=lambda it: it[1])
             if until is not None and due > until:
                 return
-            self._advance(container, due)
+            self._now = max(self._now, due + TICK)
+            self._advance(container, self._now)
 
     def _advance(self, container: str, now: float, *, force: bool = False) -> None:
         story = self._stories[container]

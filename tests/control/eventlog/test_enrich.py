@@ -4,12 +4,11 @@ import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
 from control.engine.containers import container_of
-from control.engine.networks import detail_of
+from control.engine.networks import endpoints_of, network_of
 from control.errors import EngineTimeout, NotFound, Problem
 from control.eventlog.enrich import Enricher
-from control.eventlog.fold import Pair
 from control.eventlog.names import Names
-from control.eventlog.rows import Checkpoint
+from control.eventlog.standing import Glimpse, Pair
 from control.records import Endpoint
 
 if TYPE_CHECKING:
@@ -26,8 +25,11 @@ class Asked:
         self.waiting: list[asyncio.Future[object]] = []
 
     async def inspect(self, _: str) -> object:
+        """Either inspect; the answer is what the test gives."""
         self.waiting.append(asyncio.get_running_loop().create_future())
         return await self.waiting[-1]
+
+    endpoints = inspect
 
     async def answer(self, what: Any) -> None:  # noqa: ANN401  (an inspect, or a problem)
         while not self.waiting:  # noqa: ASYNC110  (until it is asked, some turns of the loop later)
@@ -44,15 +46,15 @@ class Answers:
 
     def __init__(self) -> None:
         self.networks, self.containers = Asked(), Asked()
-        nothing = Checkpoint(0, None, None, (), {}, (), ())
-        self.names = Names(nothing)
+        self.names = Names()
         self.enricher = Enricher(cast("Engine", self), self.names)
 
 
 def network(endpoint: str | None) -> object:
     containers = {PAIR.container: {"Name": "db", "EndpointID": endpoint, "IPv4Address": "172.18.0.2/16"}}
     raw = {"Id": PAIR.network, "Name": "mynet", "Driver": "bridge", "Scope": "local"}
-    return detail_of({**raw, "Containers": containers if endpoint else {}})
+    shown = {**raw, "Containers": containers if endpoint else {}}
+    return network_of(shown), endpoints_of(shown)
 
 
 def container(endpoint: str | None) -> object:
@@ -75,7 +77,7 @@ async def test_the_container_tells_more_than_the_network() -> None:
     look = engine.enricher.begin(PAIR)
     await engine.networks.answer(network(FIRST))
     await engine.containers.answer(container(FIRST))
-    assert await look == Endpoint(id=FIRST, gateway="172.18.0.1", aliases=("web",))
+    assert (await look).endpoint == Endpoint(id=FIRST, gateway="172.18.0.1", aliases=("web",))
     assert engine.names.container(PAIR.container).name == "db"
     assert engine.names.network(PAIR.network).scope == "local"
 
@@ -85,7 +87,7 @@ async def test_the_network_tells_what_a_busy_container_can_not() -> None:
     look = engine.enricher.begin(PAIR)
     await engine.networks.answer(network(FIRST))
     await engine.containers.answer(EngineTimeout("busy"))
-    assert await look == Endpoint(id=FIRST, ipv4="172.18.0.2")
+    assert await look == Glimpse(None, Endpoint(id=FIRST, ipv4="172.18.0.2"))
 
 
 async def test_what_is_gone_is_unknown() -> None:
@@ -93,7 +95,7 @@ async def test_what_is_gone_is_unknown() -> None:
     look = engine.enricher.begin(PAIR)
     await engine.networks.answer(network(None))
     await engine.containers.answer(NotFound("gone"))
-    assert await look is None
+    assert await look == Glimpse(None)
 
 
 async def test_an_answer_after_the_next_connect_is_the_next_ones() -> None:
@@ -104,10 +106,10 @@ async def test_an_answer_after_the_next_connect_is_the_next_ones() -> None:
     await asyncio.sleep(0)
     second = engine.enricher.begin(PAIR)
     await engine.containers.answer(container(SECOND))
-    assert (await first) == Endpoint(id=FIRST, ipv4="172.18.0.2")
+    assert (await first).endpoint == Endpoint(id=FIRST, ipv4="172.18.0.2")
     await engine.networks.answer(network(SECOND))
     await engine.containers.answer(container(SECOND))
-    endpoint = await second
+    endpoint = (await second).endpoint
     assert endpoint is not None
     assert endpoint.id == SECOND
 
@@ -117,7 +119,17 @@ async def test_what_breaks_a_look_breaks_nothing_else() -> None:
     look = engine.enricher.begin(PAIR)
     await engine.networks.answer("no inspect at all")
     await engine.containers.answer(container(FIRST))
-    assert await look is None
+    assert await look == Glimpse(None)
+
+
+async def test_one_look_at_a_network_serves_all_its_containers() -> None:
+    """In a burst: what is still connected then is found, with one inspect."""
+    engine = Answers()
+    other = Pair(PAIR.network, "d" * 64)
+    found = asyncio.create_task(engine.enricher.late([PAIR, other]))
+    await engine.networks.answer(network(FIRST))
+    assert await found == {PAIR: Glimpse(None, Endpoint(id=FIRST, ipv4="172.18.0.2"))}
+    assert engine.containers.waiting == engine.networks.waiting == []
 
 
 async def test_stopping_gives_up() -> None:

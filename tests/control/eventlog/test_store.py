@@ -4,28 +4,50 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from control.errors import LogUnavailable
-from control.eventlog.fold import Known, Pair
-from control.eventlog.rows import HANDLED_KEPT, Batch, Filter
-from control.eventlog.schema import STEPS
-from control.eventlog.store import FILE, Store, StoreUnusable
-from control.records import Event
-from tests.control.eventlog.values import (
-    CONNECTED,
-    batch,
-    connect,
-    container,
-    disconnect,
-    endpoint,
-    network,
-)
+from control.eventlog.entries import Entry, Known
+from control.eventlog.reading import Filter
+from control.eventlog.standing import ABSENT, CONNECTED, Pair
+from control.eventlog.store import FILE, TAIL, Store, StoreUnusable
+from control.eventlog.upgrade import STEPS
+from control.eventlog.writing import HANDLED_KEPT, Batch
+from control.records import Cause, ContainerRef, Endpoint, Event, Kind, NetworkRef, Source
+from tests.control.eventlog.values import container, endpoint, network
 
 EVERYTHING = Filter()
+
+
+def connect(at: int, net: NetworkRef, ctr: ContainerRef, end: Endpoint | None = None) -> Entry:
+    return Entry(Kind.CONNECT, at, Source.STREAM, net, ctr, end, ABSENT, CONNECTED, Cause.EXTERNAL)
+
+
+def disconnect(at: int, net: NetworkRef, ctr: ContainerRef, end: Endpoint | None = None) -> Entry:
+    held = Known(CONNECTED, at - 1, end)
+    return Entry(Kind.DISCONNECT, at, Source.STREAM, net, ctr, end, CONNECTED, ABSENT, Cause.EXTERNAL, held=held)
+
+
+def batch(*entries: Entry, cursor: int | None = None, digests: tuple[bytes, ...] = ()) -> Batch:
+    """A batch that keeps the memberships as its transitions leave them."""
+    pairs = {}
+    for it in entries:
+        assert it.network is not None
+        assert it.container is not None
+        known = Known(CONNECTED, it.time, it.endpoint) if it.after is CONNECTED else None
+        pairs[Pair(it.network.id, it.container.id)] = (it.network, it.container, known)
+    return Batch(entries=entries, pairs=pairs, handled=digests, cursor=cursor)
+
+
+def mount(*options: str) -> None:
+    subprocess.run(["mount", *options], check=True)
+
+
+def unmount(folder: Path) -> None:
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @pytest.fixture
@@ -37,7 +59,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 async def everything(store: Store, wanted: Filter = EVERYTHING) -> list[Event]:
-    return await store.read(wanted, 0, 100_000)
+    return [Event.model_validate_json(record.line) for record in await store.read(wanted, 0, 100_000)]
 
 
 async def test_numbers_count_from_one_without_holes(store: Store) -> None:
@@ -49,9 +71,9 @@ async def test_numbers_count_from_one_without_holes(store: Store) -> None:
 
 async def test_an_event_is_read_as_it_was_written(store: Store) -> None:
     [written] = await store.append(batch(connect(1, network(1), container(1), endpoint(1))))
-    assert await everything(store) == [written]
-    assert written.endpoint == endpoint(1)
-    assert written.kind == "network.connect"
+    assert await store.read(EVERYTHING, 0, 10) == [written]
+    (event,) = await everything(store)
+    assert (event.endpoint, event.kind, event.hash) == (endpoint(1), "network.connect", written.hash.hex())
 
 
 async def test_the_checkpoint_is_what_was_written_last(store: Store, tmp_path: Path) -> None:
@@ -67,7 +89,7 @@ async def test_the_checkpoint_is_what_was_written_last(store: Store, tmp_path: P
     again.close()
     assert (checkpoint.last, checkpoint.cursor, checkpoint.verified) == (3, 7, 8)
     assert checkpoint.handled == (b"a" * 16, b"b" * 16)
-    assert checkpoint.memberships == {Pair(net.id, ctr.id): Known(CONNECTED, 5, end)}
+    assert checkpoint.standing.memberships == {Pair(net.id, ctr.id): Known(CONNECTED, 5, end)}
     assert (checkpoint.networks, checkpoint.containers) == ((net,), (ctr,))
 
 
@@ -118,7 +140,7 @@ async def test_filters(store: Store) -> None:
     assert await found(since=20, until=40) == [2, 3]
     assert await found(network="*") == []
     assert await found(network=f"{'?' * 12}") == []
-    assert [event.seq for event in await store.read(Filter(network=a.id), 1, 1)] == [3]
+    assert [record.seq for record in await store.read(Filter(network=a.id), 1, 1)] == [3]
 
 
 async def test_a_follower_is_woken_when_the_batch_is_durable(store: Store) -> None:
@@ -184,10 +206,10 @@ def test_kill_9_leaves_whole_transactions(tmp_path: Path) -> None:
         store.close()
         assert len(events) >= told
         assert [event.seq for event in events] == list(range(1, len(events) + 1))
-        assert len(events) % 3 == 0
-        assert checkpoint.cursor == int.from_bytes(checkpoint.handled[-1]) == events[-1].time - 2
-        last = {(event.network.id, event.container.id): event for event in events}
-        assert {tuple(pair) for pair in checkpoint.memberships} == last.keys()
+        assert checkpoint.cursor == int.from_bytes(checkpoint.handled[-1]) == events[-1].time
+        last = {(event.network.id, event.container.id): event for event in events if event.network and event.container}
+        there = {pair for pair, event in last.items() if event.after is CONNECTED}
+        assert {tuple(pair) for pair in checkpoint.standing.memberships} == there
 
 
 def test_a_second_process_is_told_so(store: Store) -> None:
@@ -220,25 +242,89 @@ def refused(folder: Path) -> str:
     return str(raised.value)
 
 
-def test_what_is_no_log_is_refused_in_one_line(tmp_path: Path) -> None:
-    (tmp_path / FILE).write_bytes(b"no database at all" * 1000)
-    assert f"{tmp_path / FILE} can't be used (file is not a database)" in refused(tmp_path)
-    # And the folder is free again.
-    (tmp_path / FILE).unlink()
-    store = Store(tmp_path)
-    store.open()
+async def unavailable(folder: Path, mend: Callable[[], object]) -> str:
+    """What is said of a log that can't be opened; mended, it is used by the same store."""
+    store = Store(folder)
+    with pytest.raises(LogUnavailable) as raised:
+        store.open()
+    for use in (store.checkpoint(), store.append(Batch(cursor=1)), everything(store)):
+        with pytest.raises(LogUnavailable):
+            await use
+    mend()
+    assert [record.seq for record in await store.append(batch(connect(1, network(1), container(1))))] == [1]
     store.close()
+    assert "\n" not in raised.value.detail
+    return raised.value.detail
 
 
-def test_a_damaged_log_is_refused(tmp_path: Path) -> None:
+async def test_what_is_no_log_is_told_and_can_be_mended(tmp_path: Path) -> None:
+    """Moved away, a new log begins, without a restart."""
+    (tmp_path / FILE).write_bytes(b"no database at all" * 1000)
+    told = await unavailable(tmp_path, lambda: (tmp_path / FILE).rename(tmp_path / "away"))
+    assert told == (
+        f"The event log {tmp_path / FILE} is damaged (file is not a database): restore it, or move it away to begin a "
+        "new log."
+    )
+
+
+async def test_a_damaged_log_is_told_and_can_be_mended(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.open()
-    asyncio.run(store.append(batch(*[connect(1, network(1), container(i)) for i in range(2000)])))
+    await store.append(batch(*[connect(1, network(1), container(i)) for i in range(2000)]))
     store.close()
     content = bytearray((tmp_path / FILE).read_bytes())
     content[4096:] = b"\xff" * (len(content) - 4096)
     (tmp_path / FILE).write_bytes(content)
-    assert "malformed" in refused(tmp_path)
+    assert "malformed" in await unavailable(tmp_path, (tmp_path / FILE).unlink)
+
+
+async def test_a_full_disk_at_the_start_is_told_and_can_be_mended(tmp_path: Path) -> None:
+    """A tmpfs without a page left; then with room."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount("-t", "tmpfs", "-o", "size=64k", "none", str(folder))
+    try:
+        ballast = folder / "ballast"
+        with pytest.raises(OSError, match="No space"):
+            ballast.write_bytes(bytes(70_000))
+        told = await unavailable(folder, lambda: mount("-o", "remount,size=10m", str(folder)))
+        assert "check the disk" in told
+    finally:
+        unmount(folder)
+
+
+async def test_a_log_that_became_read_only_is_read_on(store: Store) -> None:
+    """What is written is refused and nothing of it is there; and it goes on when it may be written again."""
+    await store.append(batch(connect(1, network(1), container(1))))
+    assert store._connection is not None
+    store._connection.execute("PRAGMA query_only = ON")
+    with pytest.raises(LogUnavailable, match="make the folder and the file writable"):
+        await store.append(batch(connect(2, network(1), container(2))))
+    assert [event.seq for event in await everything(store)] == [1]
+    assert store._connection is not None
+    store._connection.execute("PRAGMA query_only = OFF")
+    assert [record.seq for record in await store.append(batch(connect(2, network(1), container(2))))] == [2]
+
+
+async def test_batches_that_wait_go_into_one_transaction(store: Store) -> None:
+    """Each caller gets its own records; the numbers have no hole."""
+    batches = [batch(*[connect(1, network(n), container(i)) for i in range(n % 4)]) for n in range(40)]
+    written = await asyncio.gather(*(store.append(it) for it in batches))
+    assert [len(records) for records in written] == [n % 4 for n in range(40)]
+    assert [record.seq for records in written for record in records] == list(range(1, store.last + 1))
+    assert store._writer is not None
+    assert store._writer.last == store.last
+
+
+async def test_the_newest_are_in_memory(store: Store) -> None:
+    """What is past a number, where memory reaches so far back; and as the disk has it."""
+    assert store.tail(0) == []
+    for begin in range(0, TAIL + 200, 100):
+        await store.append(batch(*[connect(1, network(begin), container(i)) for i in range(100)]))
+    assert store.tail(0) is None
+    assert store.tail(store.last) == []
+    tail = store.tail(store.last - 30)
+    assert tail == await store.read(EVERYTHING, store.last - 30, 100)
 
 
 def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
