@@ -118,15 +118,20 @@ class Fold:
         container = heard.glimpse.container if heard.glimpse else None
         if container is None:
             return []
-        entries = []
-        for member in container.networks:
-            network = member.network.id
+        wanted = {
+            member.network.id: member.endpoint if member.state is CONFIGURED else None
+            for member in container.networks
             # What was joined after the creation has events of its own, if it has begun to run by now.
-            if network in self._register.networks and (
-                container.state == "created" or container.network_mode in {member.network.name, network}
-            ):
-                wanted = member.endpoint if member.state is CONFIGURED else None
-                entries += self._move(Pair(network, event.actor), CONFIGURED, heard, Cause.EXTERNAL, endpoint=wanted)
+            if container.state == "created" or container.network_mode in {member.network.name, member.network.id}
+        }
+        # The network that it was made for was its first, even if it has been taken off it by now.
+        made_for = [id_ for id_, ref in self._register.networks.items() if container.network_mode in {id_, ref.name}]
+        if len(made_for) == 1:
+            wanted.setdefault(made_for[0], None)
+        entries = []
+        for network, endpoint in wanted.items():
+            if network in self._register.networks:
+                entries += self._move(Pair(network, event.actor), CONFIGURED, heard, Cause.EXTERNAL, endpoint=endpoint)
         return entries
 
     def _started(self, heard: Heard, _: Sequence[Heard]) -> list[Entry]:
@@ -298,10 +303,11 @@ def has_ended(pair: Pair, glimpse: Glimpse | None) -> bool | None:
     not clear."""
     if glimpse is None or glimpse.container is None:
         return None
-    entry = glimpse.entry(pair.network)
+    entry, runs = glimpse.entry(pair.network), glimpse.container.state in {"running", "paused"}
     if entry is None:
-        return False
-    return True if entry is CONFIGURED and glimpse.container.state not in {"running", "paused"} else None
+        # Where it does not run any more, it may have ended and then have been taken off.
+        return False if runs else None
+    return True if entry is CONFIGURED and not runs else None
 
 
 def _number(text: str | None) -> int | None:

@@ -114,7 +114,7 @@ class Ledger:
         """The request that caused an event of a container. One that made it is known by the name until then, and by the
         container's id from then on."""
         for asked in self._asked:
-            if asked.network is not None or asked.spent or action not in asked.rule.events:
+            if asked.spent or not asked.action.startswith("container.") or action not in asked.rule.events:
                 continue
             makes = action == "create" and asked.container is None and asked.name is not None and asked.name == name
             if (makes or asked.container == container) and asked.covers(time, slack=self.slack):

@@ -144,7 +144,15 @@ class Store:
 
     async def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
         """Ask the log something, on a connection that only reads. Raises LogUnavailable."""
-        return await self._run(self._readers, lambda: question(self._reader()))
+
+        def asked() -> T:
+            try:
+                return question(self._reader())
+            except sqlite3.Error:
+                self._forget_reader()  # the file may be another one by the next question
+                raise
+
+        return await self._run(self._readers, asked)
 
     def tail(self, after: int) -> list[Written] | None:
         """All records past a number, from memory; None where that does not reach so far back."""
@@ -312,6 +320,13 @@ class Store:
             self._local.connection = connection
             self._reading.append(connection)
         return connection
+
+    def _forget_reader(self) -> None:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is not None:
+            self._local.connection = None
+            self._reading.remove(connection)
+            connection.close()
 
     def _connect(self, uri: str) -> sqlite3.Connection:
         # Each connection is used by one thread at a time: opened in one, closed in another.

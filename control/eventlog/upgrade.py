@@ -35,12 +35,13 @@ def second(connection: sqlite3.Connection) -> None:
     refs: dict[Pair, tuple[NetworkRef, ContainerRef]] = {}
     cursor = connection.execute(_OLD)
     while rows := cursor.fetchmany(CHUNK):
-        writer.write(Batch(entries=tuple(_entry(row, standing, refs) for row in rows)))
+        entries = tuple(_entry(row, standing, refs) for row in rows)
+        changed = {Pair(it.network.id, it.container.id) for it in entries if it.network and it.container}
+        writer.write(Batch(entries, {pair: (*refs[pair], standing.get(pair)) for pair in changed}))
     read, verified = connection.execute("SELECT cursor, verified FROM old_checkpoint").fetchone()
     (first,) = connection.execute("SELECT min(time) FROM event").fetchone()
     writer.write(
         Batch(
-            pairs={pair: (*refs[pair], known) for pair, known in standing.items()},
             # Digests are made otherwise now: what was handled is told by its time, once.
             cursor=read,
             verified=verified,
@@ -62,9 +63,9 @@ def _entry(
         endpoint = Endpoint(row[15], row[16], row[17], row[18], row[19], aliases)
     pair = Pair(network.id, container.id)
     held = standing.pop(pair, None)
+    refs[pair] = network, container
     if after != MembershipState.ABSENT:
         standing[pair] = Known(MembershipState(after), time, endpoint)
-        refs[pair] = network, container
     return Entry(
         Kind(kind),
         time,

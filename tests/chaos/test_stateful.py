@@ -25,8 +25,8 @@ from tests.chaos.rig import PREFIX, Rig
 from tests.support.engine import PrivateEngine
 
 LONG: Final = "CHAOS_EXAMPLES" in os.environ
-EXAMPLES: Final = int(os.environ.get("CHAOS_EXAMPLES", "4"))
-STEPS: Final = int(os.environ.get("CHAOS_STEPS", "14"))
+EXAMPLES: Final = int(os.environ.get("CHAOS_EXAMPLES", "6"))
+STEPS: Final = int(os.environ.get("CHAOS_STEPS", "20"))
 SETTLE: Final = 20.0
 
 BOXES = st.sampled_from(["c0", "c1"])

@@ -1,7 +1,7 @@
 """What an engine tells, as text, and what the log makes of it, as text.
 
     20 C mynet db | running mynet=1     at 20 ms; a look at db then shows it running, on mynet by endpoint 1
-    30 kill db 15                       what an event of a container carries besides: signal, exit code, health, old name
+    30 kill db 15                       what an event of a container carries: signal, exit code, health, old name
     31 boot die db 137                  of the time in which the engine came up again; so `replay`, `stopping`
     32 D mynet db | exited mynet other  stopped, and configured for both; `running*2`: restarted twice; `gone`
     33 D mynet db | created! mynet      its last start failed
@@ -102,7 +102,7 @@ def parse(line: str) -> Heard:
         attributes = {"container": id_of(rest[1]), "name": rest[0], "type": "bridge"}
         subject = rest[1]
         action = "connect" if action == "C" else "disconnect"
-    elif action.startswith("network-") or action.startswith("swarm-"):
+    elif action.startswith(("network-", "swarm-")):
         scope, _, action = action.partition("-")
         kind, actor, scope = "network", rest[0] if rest else "", scope.replace("network", "local")
         attributes = {"name": actor, "type": "bridge"} if actor else {"reclaimed": "0"}
@@ -143,7 +143,7 @@ class Telling:
         """`there`: the containers that there are, `db running mynet=1`."""
         refs = {it.id: it for it in networks}
         standing = Standing(networks=refs)
-        seen = [inspected(*it.split(maxsplit=1)) for it in there]
+        seen = [inspected(it.partition(" ")[0], it.partition(" ")[2]) for it in there]
         for it in seen:
             alive = it.state in {"running", "paused"}
             standing.lives[it.id] = Life(alive=alive, died=not alive and it.state != "created")

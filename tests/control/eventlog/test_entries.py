@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from control import instants
-from control.eventlog.entries import GENESIS, Entry, canonical, chain, rendered, write
-from control.eventlog.standing import ABSENT, CONFIGURED, Known
+from control.eventlog.entries import GENESIS, Entry, Known, canonical, chain, rendered, write
+from control.eventlog.standing import ABSENT, CONFIGURED
 from control.records import Cause, Endpoint, Event, Kind, RequestRef, Source
 from tests.control.eventlog.values import container, endpoint, histories, network
 

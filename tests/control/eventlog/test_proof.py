@@ -275,8 +275,20 @@ def test_what_is_no_export_is_told_in_one_line(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["no JSON", "[]", "1", "null", '"end"', "{}", '{"seq": 1}', '{"seq": 1, "hash": 5}', "\xff", '{"seq":1,"hash":"zz"}']
-)  # fmt: skip
+    "line",
+    [
+        "no JSON",
+        "[]",
+        "1",
+        "null",
+        '"end"',
+        "{}",
+        '{"seq": 1}',
+        '{"seq": 1, "hash": 5}',
+        "\xff",
+        '{"seq":1,"hash":"zz"}',
+    ],
+)
 def test_a_line_that_is_no_record_is_told(written: list[Written], line: str) -> None:
     lines = export(written)
     with pytest.raises(Unreadable, match="line 2"):

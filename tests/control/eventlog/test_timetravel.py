@@ -235,7 +235,7 @@ def test_references_are_those_of_a_filter(history: History, ref: object) -> None
     assert isinstance(ref, type(NETWORKS[0]) | type(CONTAINERS[0]))
     for reference in {ref.id, ref.id[:12], ref.name or ""}:
         for table in ("network", "container"):
-            wanted = Filter(**{table: reference})
+            wanted = Filter(network=reference) if table == "network" else Filter(container=reference)
             for record in read(connection, wanted, None, 1000):
                 told = record.entry.network if table == "network" else record.entry.container
                 assert told is not None
