@@ -304,6 +304,7 @@ ROWS: Final[dict[Row, list[str]]] = {
 }
 """What the log then has of `box`. The order holds within a network."""
 
+SILENT: Final = "net2 absent>configured external"
 EITHER_WAY: Final = (start_on_two, second_network_is_gone)
 """Rows in which a container is connected while it does not run, of which nothing is told, and then started: whether a
 comparison came between is chance."""
@@ -352,8 +353,10 @@ def told(records: list[Event], row: Row) -> list[str]:
     lines = []
     for record in records:
         if record.before is not None and record.network and record.container and record.container.name != "holder":
-            found = " (found)" if record.source is Source.RECONCILE else ""
-            lines.append(f"{record.network.name} {record.before}>{record.after} {record.cause}{found}")
+            line = f"{record.network.name} {record.before}>{record.after} {record.cause}"
+            # A look at a container that was just created may come after it was silently connected.
+            found = record.source is Source.RECONCILE or line == SILENT
+            lines.append(f"{line} (found)" if found else line)
     if row in EITHER_WAY and "net2 absent>configured external (found)" in lines:
         lines.remove("net2 absent>configured external (found)")
         lines[lines.index("net2 configured>connected start")] = "net2 absent>connected start"
