@@ -85,6 +85,8 @@ class Reader:
         now = time.monotonic()
         self._received: OrderedDict[bytes, float] = OrderedDict((digest, 0.0) for digest in checkpoint.handled)
         self._cursor = checkpoint.cursor
+        # A log of an earlier version knows no digests: there, what is older than its newest event was received.
+        self._untold = not checkpoint.handled
         self._alive = checkpoint.cursor
         self._peer = checkpoint.engine
         self._trusted = math.inf
@@ -221,12 +223,10 @@ class Reader:
             return
         session.replayed = True
         first = self._cursor is None
-        # A log of an earlier version knows no digests: there, what is older than its newest event was received.
-        untold = not self._received and not first
         fresh: list[EngineEvent] = []
         for event in session.held:
             received = self._received.get(event.digest)
-            if received is not None or (untold and event.time <= (self._cursor or 0)):
+            if received is not None or (self._untold and event.time <= (self._cursor or 0)):
                 session.overlap = session.overlap or (received or 0.0) <= self._trusted
             else:
                 fresh.append(event)
@@ -240,7 +240,7 @@ class Reader:
         began = session.began if first else None
         self._inbox.put(Told(gap, cursor=session.began, engine=session.peer, began=began))
         self._peer = session.peer or self._peer
-        self._doubt, self._lost, self._trusted = None, False, math.inf
+        self._doubt, self._lost, self._trusted, self._untold = None, False, math.inf, False
         self._cursor = self._alive = session.began
         for event in fresh:
             self._remember(event)

@@ -18,7 +18,7 @@ import httpx2
 from tests.chaos.calls import Call, api_call, ends_by_itself, socket_call
 from tests.chaos.journal import ABSENT, NOTHING, Done, Member, View
 from tests.chaos.plan import Operation
-from tests.chaos.shown import Shown, view_of
+from tests.chaos.shown import Shown, may_be_connected, view_of
 
 ANSWER_SECONDS: Final = 60.0
 PATIENCE_SECONDS: Final = 120.0
@@ -257,7 +257,10 @@ class Hand:
             raw = self._engine.get(f"/containers/{container}/json")
             if raw is None:
                 return NOTHING, False
-            return view_of(raw, self._engine.get("/networks")), ends_by_itself(raw)
+            networks = {network["Id"]: network for network in self._engine.get("/networks")}
+            for identity in may_be_connected(raw, networks.values()):
+                networks[identity] = self._engine.get(f"/networks/{identity}") or networks[identity]
+            return view_of(raw, networks.values()), ends_by_itself(raw)
         except httpx2.HTTPError:
             return None, False
 

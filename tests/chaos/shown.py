@@ -52,13 +52,22 @@ def entries(container: Raw, networks: Iterable[Raw]) -> dict[str, Raw]:
     return found
 
 
+def may_be_connected(container: Raw, networks: Iterable[Raw]) -> list[str]:
+    """The networks that a container says it has an endpoint on. Only their own inspects say whether that lives: one of
+    a daemon that was killed in the middle of it is stale."""
+    if container["State"]["Status"] not in LIVE:
+        return []
+    return [identity for identity, entry in entries(container, networks).items() if entry.get("EndpointID")]
+
+
 def view_of(container: Raw, networks: Iterable[Raw]) -> View:
-    """One container by its own inspect and the list of networks alone."""
+    """One container, by its own inspect, the list of networks, and the inspects of those that it may be connected to
+    (in place of their entries in the list)."""
     networks = list(networks)
-    status = container["State"]["Status"]
+    live = {network["Id"]: (network.get("Containers") or {}).get(container["Id"]) for network in networks}
     members = {}
-    for identity, entry in entries(container, networks).items():
-        endpoint = entry.get("EndpointID") if status in LIVE else None
-        members[identity] = Member("connected", endpoint) if endpoint else Member("configured")
+    for identity in entries(container, networks):
+        here = live[identity]
+        members[identity] = Member("connected", here.get("EndpointID") or None) if here else Member("configured")
     policy = (container.get("HostConfig") or {}).get("RestartPolicy") or {}
-    return View(status, members, container["Name"].removeprefix("/"), policy.get("Name") or "no")
+    return View(container["State"]["Status"], members, container["Name"].removeprefix("/"), policy.get("Name") or "no")

@@ -9,7 +9,7 @@ from tests.chaos.accounts import Account, account, attributions, clocks
 from tests.chaos.checker import Log, touches
 from tests.chaos.journal import NOTHING, Done, Outage, Via
 from tests.chaos.lines import Malformed, instant, interval, split_page
-from tests.chaos.shown import Shown, view_of
+from tests.chaos.shown import Shown, may_be_connected, view_of
 from tests.chaos.written import BOX, NET, SECOND, Written, asker, at, between, done, inspected, rfc, seen
 
 
@@ -168,12 +168,20 @@ class TestWhatTheEngineShows:
         assert shown.pairs().keys() == {("new", BOX)}
 
     @pytest.mark.parametrize(
-        ("status", "state"), [("running", "connected"), ("paused", "connected"), ("exited", "configured")]
+        ("status", "live", "state"),
+        [
+            ("running", True, "connected"),
+            ("paused", True, "connected"),
+            ("running", False, "configured"),
+            ("exited", False, "configured"),
+        ],
     )
-    def test_a_stale_endpoint_is_none(self, status: str, state: str) -> None:
+    def test_a_stale_endpoint_is_none(self, status: str, live: bool, state: str) -> None:
         entries = {"n0": {"NetworkID": NET, "EndpointID": "e1"}}
         container = {"Id": BOX, "Name": "/c0", "State": {"Status": status}, "NetworkSettings": {"Networks": entries}}
-        assert view_of(container, [{"Id": NET, "Name": "n0"}]).members[NET].state == state
+        network = {"Id": NET, "Name": "n0", "Containers": {BOX: {"EndpointID": "e1"}} if live else {}}
+        assert may_be_connected(container, [network]) == ([] if status == "exited" else [NET])
+        assert view_of(container, [network]).members[NET].state == state
 
 
 class TestTheOperations:
