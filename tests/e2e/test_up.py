@@ -17,9 +17,11 @@ def test_up_counts_to_one_and_said_twice_changes_nothing(person: Person) -> None
     assert first.code == 0, first
     assert first.out[0] == "1"
     assert [words(line) for line in first.out[1:]] == [
+        ["configure", "bridge", "db"],
         ["connect", "bridge", "db"],
         ["connect", "mynet", "db"],
         ["disconnect", "bridge", "db"],
+        ["configure", "mynet", "server"],
         ["connect", "mynet", "server"],
     ]
     assert all(line.startswith("pontlevis: ") for line in first.err), first.err
@@ -51,7 +53,7 @@ def test_up_counts_to_one_and_said_twice_changes_nothing(person: Person) -> None
 
 def words(line: str) -> list[str]:
     """What happened, on which network, to whom, of a line of the log; its number, time and address vary."""
-    found = re.fullmatch(r" *\d+  \S+Z  (\w+) +(\S+) +(\S+) +[\d.]+", line)
+    found = re.fullmatch(r" *\d+  \S+Z  (\w+) +(\S+) +(\S+) +(?:[\d.]+|-) +\(by admin\)", line)
     assert found is not None, line
     return list(found.groups())
 

@@ -123,6 +123,7 @@ def test_paging_in_both_directions_tells_all_once(history: History, wanted: Filt
         while page := reading.read(connection, wanted, after, limit, newest_first=newest_first):
             assert len(page) <= limit
             paged += [it.seq for it in page]
+            assert len(paged) <= len(everything)
             after = page[-1].seq
         assert paged == (everything[::-1] if newest_first else everything)
 

@@ -417,6 +417,34 @@ async def test_a_connection_that_breaks_is_made_anew(store: Store) -> None:
     assert await works(store, 2)
 
 
+async def moved_away(store: Store) -> None:
+    """The log's files are gone under a control that runs, which notices by its next write."""
+    assert store._connection is not None
+    store._connection.close()
+    for name in (FILE, f"{FILE}-wal", f"{FILE}-shm"):
+        (store.path.parent / name).unlink(missing_ok=True)
+    with pytest.raises(LogUnavailable):
+        await store.append(Batch(cursor=1))
+
+
+async def test_a_new_log_is_not_mixed_with_the_one_that_is_in_memory(store: Store) -> None:
+    """It begins at 1."""
+    await store.append(connects(Book(), 1, 2, 3))
+    await moved_away(store)
+    assert await store.append(connects(Book(), 4)) == store.tail(0)
+    assert await store.append(connects(Book(), 5)) == store.tail(1)
+    assert store.last == 2
+
+
+async def test_readers_see_a_new_log(store: Store) -> None:
+    """Also those that met no error in the one that was moved away."""
+    await store.append(connects(Book(), 1, 2, 3))
+    assert len(await everything(store)) == 3
+    await moved_away(store)
+    [written] = await store.append(connects(Book(), 4))
+    assert await everything(store) == [event_of(written)]
+
+
 @contextmanager
 def as_nobody(folder: Path) -> Iterator[None]:
     """Without the rights of root, to whom nothing is read-only."""
