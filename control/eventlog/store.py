@@ -58,6 +58,7 @@ class Store:
         self._connection: sqlite3.Connection | None = None
         self._writer: Writer | None = None
         self._local = threading.local()
+        self._opening = 0
         self._reading: list[sqlite3.Connection] = []
         self._waiting: list[tuple[Batch, asyncio.Future[list[Written]]]] = []
         self._writes = False
@@ -253,6 +254,7 @@ class Store:
                 connection.close()
                 raise
             self._connection = connection
+            self._opening += 1
         return self._connection
 
     # In the event loop's thread
@@ -315,7 +317,11 @@ class Store:
 
     def _reader(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is not None and self._local.opening != self._opening:
+            self._forget_reader()  # the file was opened anew since, and may be another one
+            connection = None
         if connection is None:
+            self._local.opening = self._opening
             connection = self._connect(f"{self.path.absolute().as_uri()}?mode=ro")
             self._local.connection = connection
             self._reading.append(connection)
