@@ -147,14 +147,15 @@ class Comparer:
         self._since = set()
         began = self._clock.now()
         swarm = {id_: ref for id_, ref in self._register.networks.items() if ref.scope == "swarm"}
-        seen = await look.at(self._engine, only, swarm)
+        had = {pair.network for pair in self._known(only)}
+        seen = await look.at(self._engine, only, swarm, had)
         known = self._known(only)
         heard = self._heard_since()
         differing = {pair for pair in differences(known, seen.shown) if pair.container not in seen.busy}
         doubted = {pair.container for pair in differing} - heard
         shown: tuple[Shown, ...] = ()
         if doubted:
-            closer = await look.at(self._engine, doubted, swarm)
+            closer = await look.at(self._engine, doubted, swarm, {pair.network for pair in differing})
             pairs = {pair for pair in differing if pair.container in doubted - closer.busy}
             shown = tuple(
                 sorted(

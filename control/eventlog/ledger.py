@@ -27,13 +27,15 @@ class Rule:
     down: bool = False
     events: frozenset[str] = frozenset()
     last: str | None = None
+    to_absent: bool = False
+    """Whether its downward transitions all end in absence."""
 
 
 RULES: Final = {
     "network.create": Rule(events=frozenset({"create"})),
-    "network.remove": Rule(down=True, events=frozenset({"destroy"})),
+    "network.remove": Rule(down=True, events=frozenset({"destroy"}), to_absent=True),
     "network.connect": Rule(up=True),
-    "network.disconnect": Rule(down=True),
+    "network.disconnect": Rule(down=True, to_absent=True),
     "container.run": Rule(
         up=True, down=True, events=frozenset({"create", "start", "kill", "die", "destroy"}), last="start"
     ),
@@ -100,12 +102,22 @@ class Ledger:
         return self._best(self._fitting(network, container, None, time, None, up=up), time)
 
     def claim(
-        self, network: str, container: str, time: int, *, up: bool, since: int | None = None, name: str | None = None
+        self,
+        network: str,
+        container: str,
+        time: int,
+        *,
+        up: bool,
+        since: int | None = None,
+        name: str | None = None,
+        to_absent: bool = True,
     ) -> Asked | None:
-        """The request that caused a transition of a pair at `time`, or at some time from `since` until then."""
+        """The request that caused a transition of a pair at `time`, or at some time from `since` until then; a downward
+        one `to_absent`, or to being configured."""
         if not self._asked:
             return None
-        found = self._best(self._fitting(network, container, name, time, since, up=up), time)
+        fitting = self._fitting(network, container, name, time, since, up=up)
+        found = self._best((it for it in fitting if up or to_absent or not it.rule.to_absent), time)
         if found is not None and found.network is not None and found.container is not None:
             found.spent = True
         return found

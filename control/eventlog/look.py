@@ -35,6 +35,9 @@ the log."""
 BUILT_IN: Final = frozenset({"bridge", "host", "none"})
 """Networks that a container is on by name: after a restart the engine has another `bridge`, and it joins that one."""
 
+GATEWAYS: Final = "docker_gwbridge"
+"""A swarm's bridge to the outside: its endpoints are of the engine's own making, of which it tells no events."""
+
 Key = TypeVar("Key")
 Found = TypeVar("Found")
 
@@ -56,10 +59,12 @@ class Look:
         return Shown(pair, state, endpoint, self.containers.get(pair.container), network_exists=exists)
 
 
-async def at(engine: "Engine", only: Collection[str] | None, swarm: Mapping[str, NetworkRef]) -> Look:
-    """Look at all containers, or at these alone: first at each container, then at each network that it may be on.
-    `swarm` are the networks of the swarm's that are known: a worker sees one while a container of its own is on it, and
-    may be configured for it all the same. Raises EngineAway and its like."""
+async def at(
+    engine: "Engine", only: Collection[str] | None, swarm: Mapping[str, NetworkRef], known: Collection[str] = ()
+) -> Look:
+    """Look at all containers, or at these alone: first at each container, then at each network that it may be on, or
+    (`known`) that the log has one of them on. `swarm` are the networks of the swarm's that are known: a worker sees one
+    while a container of its own is on it, and may be configured for it all the same. Raises EngineAway and its like."""
     networks = {**swarm, **{network.id: ref_of(network) for network in await engine.networks.list()}}
     ids = await engine.containers.ids() if only is None else only
     found = await _each(ids, lambda id_: inspect_container(engine, id_), tolerate=(NotFound, EngineTimeout))
@@ -69,22 +74,31 @@ async def at(engine: "Engine", only: Collection[str] | None, swarm: Mapping[str,
         if not isinstance(it, EngineTimeout)
     }
     there = {id_: it for id_, it in containers.items() if it is not None}
-    wanted = {member.network.id for it in there.values() for member in it.networks} & networks.keys()
-    details = await _each(wanted, engine.networks.endpoints)
+    wanted = {member.network.id for it in there.values() for member in it.networks} | set(known)
+    details = await _each((networks if only is None else wanted & networks.keys()), engine.networks.endpoints)
+    live = {id_: detail[1] for id_, detail in details.items() if isinstance(detail, tuple)}
     shown: dict[Pair, tuple[MembershipState, Endpoint | None]] = {}
     for id_, container in there.items():
         for member in container.networks:
-            detail = details.get(member.network.id)
-            if isinstance(detail, tuple) or member.network.id in swarm:
-                live = detail[1].get(id_) if isinstance(detail, tuple) else None
+            if member.network.id in live or member.network.id in swarm:
+                endpoint = live.get(member.network.id, {}).get(id_)
                 shown[Pair(member.network.id, id_)] = (
                     (
                         MembershipState.CONFIGURED,
                         member.endpoint if member.state is MembershipState.CONFIGURED else None,
                     )
-                    if live is None
-                    else (MembershipState.CONNECTED, member.endpoint if member.endpoint.id == live.id else live)
+                    if endpoint is None
+                    else (
+                        MembershipState.CONNECTED,
+                        member.endpoint if member.endpoint.id == endpoint.id else endpoint,
+                    )
                 )
+    for network, endpoints in live.items():
+        if networks[network].name == GATEWAYS:
+            continue
+        for id_ in endpoints.keys() & there.keys():
+            # The engine forgot to take it from a container that it took off the network: it is still there.
+            shown.setdefault(Pair(network, id_), (MembershipState.CONNECTED, endpoints[id_]))
     return Look(networks, containers, shown, frozenset(ids) - containers.keys())
 
 

@@ -30,7 +30,7 @@ from control.eventlog.findings import Findings
 from control.eventlog.fold import Fold, Trait
 from control.eventlog.inbox import Compared, Inbox, Item, Received, Told
 from control.eventlog.intents import outcome_detail
-from control.eventlog.ledger import KEPT, Ledger
+from control.eventlog.ledger import KEPT, Asked, Ledger
 from control.eventlog.look import resolved
 from control.eventlog.names import Names
 from control.eventlog.reader import Reader
@@ -74,6 +74,7 @@ class Recorder:
         self._comparer: Comparer | None = None
         self._reader: Reader | None = None
         self._late: list[Entry] = []
+        self._reopened: list[Asked] = []
 
     def trouble(self) -> str | None:
         """Why the log can't be relied on to be complete and current now, or None when it can."""
@@ -150,9 +151,10 @@ class Recorder:
         if not self._begun:
             self._begun = True
             for asked in checkpoint.intents:
-                # What the engine did of it may still be among what it holds.
+                # What the engine did of it may still be among what it holds, up to when it is read.
                 asked.ended = asked.began + KEPT
                 self.ledger.open(asked)
+                self._reopened.append(asked)
                 told = outcome_detail(asked, "unknown", status=None, problem=None)
                 now = self.clock.now()
                 self._late.append(Entry(Kind.REQUEST, now, Source.CONTROL, request=asked.request, detail=told))
@@ -162,6 +164,9 @@ class Recorder:
         assert self._comparer is not None  # noqa: S101  (made before the reader runs)
         assert self._reader is not None  # noqa: S101
         self._trait.death_first = self._reader.death_first
+        for asked in self._reopened:
+            asked.ended = min(asked.began + KEPT, self.clock.now())
+        self._reopened.clear()
         self._comparer.begin(first=first, boot=restarted)
         self._up.set()
         lines.STREAM.set(1)

@@ -49,7 +49,9 @@ class Register:
         up = RANK[after] > RANK[before]
         container = self.names.container(pair.container)
         since = None if between is None else between[0] or 0
-        asked = self.ledger.claim(pair.network, pair.container, at, up=up, since=since, name=container.name)
+        asked = self.ledger.claim(
+            pair.network, pair.container, at, up=up, since=since, name=container.name, to_absent=after is ABSENT
+        )
         if asked is not None:
             cause = Cause.REQUEST
             if between is not None:

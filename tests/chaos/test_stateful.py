@@ -25,7 +25,7 @@ from tests.chaos.rig import PREFIX, Rig
 from tests.support.engine import PrivateEngine
 
 LONG: Final = "CHAOS_EXAMPLES" in os.environ
-EXAMPLES: Final = int(os.environ.get("CHAOS_EXAMPLES", "6"))
+EXAMPLES: Final = int(os.environ.get("CHAOS_EXAMPLES", "5"))
 STEPS: Final = int(os.environ.get("CHAOS_STEPS", "20"))
 SETTLE: Final = 20.0
 
