@@ -105,7 +105,7 @@ async def _at(
     found, seen = await state_of(request)["store"].ask(ask)
     page, following = cursors.page(found, key=key, after=query.after, limit=query.limit)
     items = orjson.dumps([_then(stay, at) for stay in page])
-    told = orjson.dumps({"next": following, "at": render(at), **_told(seen, at)})
+    told = orjson.dumps({"next": following, "at": render(at), **_told(request, seen, at, at)})
     return Response(b'{"items":%b,%b' % (items, told[1:]), media_type="application/json")
 
 
@@ -156,7 +156,7 @@ async def overlaps(request: Request) -> Response:
         own, other = page[-1]
         following = cursors.encode((str(own.began_seq), str(other.began_seq)))
     items = [_overlap(own, other, since, until) for own, other in page]
-    return reply_items_with(items, following, **_told(seen, since if query.since is not None else None))
+    return reply_items_with(items, following, **_told(request, seen, query.since, query.until))
 
 
 def _overlap(own: Stay, other: Stay, since: int, until: int) -> Overlap:
@@ -190,14 +190,18 @@ def _id_of(table: str, stay: Stay) -> str:
     return stay.network.id if table == "network" else stay.container.id
 
 
-def _told(seen: Horizon, since: int | None) -> dict[str, object]:
-    """What the log can say of the time asked about: `begins`, from which instant on it has everything; the `gaps` that
-    touch it; the records of this network or container that were `found` by comparison and may belong into it or not;
-    and whether it is `complete`, with neither."""
+def _told(request: Request, seen: Horizon, since: int | None, until: int | None) -> dict[str, object]:
+    """What the log can say of the time asked about: `begins`, from which instant on it has everything, and `ends`, up
+    to which; the `gaps` that touch it; the records of this network or container that were `found` by comparison and may
+    belong into it or not; and whether it is `complete`: within these, and with none of those."""
+    recorder = state_of(request)["recorder"]
+    ends = recorder.read_until()
     begun = seen.begins is not None and since is not None and since >= seen.begins
+    over = recorder.trouble() is None if until is None else ends is not None and until <= ends
     return {
-        "complete": begun and not seen.gaps and not seen.found,
+        "complete": begun and over and not seen.gaps and not seen.found,
         "begins": None if seen.begins is None else render(seen.begins),
+        "ends": None if ends is None else render(ends),
         "gaps": [
             GapSeen(seq=gap.seq, begin=gap.begin, end=gap.end, reason=gap.reason).model_dump(mode="json")
             for gap in seen.gaps

@@ -156,8 +156,11 @@ class Client:
 
     def _detail(self, answer: httpx2.Response) -> str:
         try:
-            return str(answer.json()["detail"])
-        except (ValueError, KeyError, TypeError):
+            problem = answer.json()
+            # Which ones an ambiguous name may mean, as a person would give them.
+            ids = ", ".join(str(id_)[:12] for id_ in problem.get("candidates", ()))
+            return str(problem["detail"]) + (f" ({ids})" if ids else "")
+        except (ValueError, KeyError, TypeError, AttributeError):
             return f"{self._url} answered {answer.status_code}: is it control?"
 
     def _away(self, error: httpx2.HTTPError) -> Failed:

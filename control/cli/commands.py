@@ -23,7 +23,7 @@ _AGO: Final = re.compile(r"(\d{1,9})([smhd])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _EXPECTED: Final = re.compile(r"([1-9]\d{0,17}):([0-9a-fA-F]{64})", re.ASCII)
 _USUAL: Final = ["network", "gap"]
-"""The kinds that are shown unless others are asked for."""
+"""The kinds that are shown where nothing else is asked for."""
 
 
 class When(click.ParamType[str]):
@@ -122,7 +122,8 @@ def events(
     """Print the log, oldest first: what became of networks and of who is on them, and where the log has gaps.
 
     A line tells number, time (UTC), what happened, network, container and address; then why, or on whose order. With
-    --follow it waits for more until Ctrl-C, and goes on by itself after control was away, without losing any.
+    --principal, --request or --source it shows every kind. With --follow it waits for more until Ctrl-C, and goes on by
+    itself after control was away, without losing any.
     """
     if follow and until:
         raise click.UsageError("--until ends, --follow does not: choose one.")
@@ -133,7 +134,7 @@ def events(
     given: dict[str, str | list[str] | None] = {
         "network": network,
         "container": container,
-        "kind": None if every else list(kind) or _USUAL,
+        "kind": list(kind) or (None if every or principal or request or source else _USUAL),
         "cause": list(cause) or None,
         "principal": principal,
         "request": request,

@@ -64,6 +64,9 @@ def shortcoming(answer: Told, since: str | None) -> str | None:
         why.append("the log was never compared with the engine")
     elif since is None or since < begins:
         why.append(f"the log begins at {_short(begins)}")
+    if not why and not answer["gaps"] and not answer["found"]:
+        ends = answer.get("ends")
+        why.append(f"the log goes up to {_short(ends)}" if ends else "the log has not begun")
     why += _some([_gap(gap) for gap in answer["gaps"]])
     if found := answer["found"]:
         numbers = ", ".join(_some([str(seq) for seq in found]))
@@ -94,13 +97,15 @@ def _notes(event: Told) -> Iterator[str]:
     if kind == "request":
         yield _asked(detail)
     else:
-        yield from _own(kind, detail)
+        yield from _own(event, detail)
     if cause == "unknown":
         yield "cause unknown"
-    elif cause not in {None, "external", "request"}:
+    elif cause not in {None, "request"}:
         yield cause
     if request is not None:
         yield f"by {request['principal']}" + (f": {request['reason']}" if request["reason"] else "")
+    if event["before"] == "connected" and event["after"] == "configured":
+        yield "stays configured"
     if told := _learned(event):
         yield told
 
@@ -113,15 +118,15 @@ def _asked(detail: Told) -> str:
     return " ".join(words)
 
 
-def _own(kind: str, detail: Told) -> Iterator[str]:
-    for of, key, words in (
-        ("container.die", "exit_code", "exit "),
-        ("container.kill", "signal", "signal "),
-        ("container.rename", "old_name", "was "),
-        ("container.health", "health", ""),
+def _own(event: Told, detail: Told) -> Iterator[str]:
+    for kind, key, words in (
+        ("container.die", "exit_code", "exit {}"),
+        ("container.kill", "signal", "signal {}"),
+        ("container.rename", "old_name", "{} -> {}"),
+        ("container.health", "health", "{}"),
     ):
-        if kind == of and detail.get(key) is not None:
-            yield f"{words}{detail[key]}"
+        if event["kind"] == kind and detail.get(key) is not None:
+            yield words.format(detail[key], (event["container"] or {}).get("name") or "?")
 
 
 def _learned(event: Told) -> str:

@@ -255,15 +255,15 @@ class Fold:
             return []
         starting = life is not None and life.starting
         container = heard.glimpse.container if heard.glimpse else None
-        if heard.glimpse is not None and container is None:
-            return []  # it is being removed
-        if container is not None and heard.glimpse is not None and heard.glimpse.entry(pair.network) is not None:
-            # A start that failed takes back what it had not told. Else it was connected again since, of which nothing
-            # is told: a comparison finds it. (As measured on 20.10: later ones may tell of an end so.)
+        if heard.glimpse is not None and (container is None or heard.glimpse.entry(pair.network) is not None):
+            # A start that failed takes back what it had not told, and an end may be told after it was taken. Else it
+            # was connected again or removed since: of the former nothing is told, and a comparison finds it. (As
+            # measured on 20.10: later ones may tell of an end so.)
             time = heard.event.time
             ended = life is not None and life.ended is not None and time - life.ended < 2 * SECOND
             fresh = time - known.since < SECOND // 2  # told again, of what it was told of
-            starting = starting or ended or fresh or container.error is not None or not self._trait.death_first
+            failed = container is not None and container.error is not None
+            starting = starting or ended or fresh or failed or not self._trait.death_first
         elif container is not None:
             starting = False
         if starting:

@@ -99,6 +99,11 @@ class Reader:
         self.lag = 0.0
         self.death_first = True
 
+    @property
+    def alive(self) -> int | None:
+        """The engine's time up to which its stream is known to have been read; None for a log that has not begun."""
+        return self._alive
+
     async def run(self) -> None:
         """Read until cancelled."""
         async with asyncio.TaskGroup() as tasks:

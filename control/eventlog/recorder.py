@@ -88,6 +88,12 @@ class Recorder:
             return f"The event log is behind: {len(self._inbox)} events wait to be recorded."
         return None
 
+    def read_until(self) -> int | None:
+        """The engine's time up to which the log can say what was: now, while it follows the engine."""
+        if self.trouble() is None:
+            return self.clock.now()
+        return self._reader.alive if self._reader else None
+
     def measure(self) -> None:
         """Bring the gauges up to date."""
         lines.LAST.set(self._store.last)

@@ -101,7 +101,11 @@ class Waiting:
             or heard.source is not Source.STREAM
         ):
             return False
-        known = self._register.memberships.get(Pair(event.actor, event.attributes.get("container", "")))
+        pair = Pair(event.actor, event.attributes.get("container", ""))
+        known = self._register.memberships.get(pair)
         if known is None:
             return False
-        return not known.owed if known.state is CONFIGURED else not self._trait.death_first
+        if known.state is CONFIGURED:
+            return not known.owed
+        life = self._register.lives.get(pair.container)
+        return not self._trait.death_first or (life is not None and not life.alive)

@@ -104,7 +104,7 @@ def test_events_in_lines_and_in_json(control: Control, passing: Callable[[str], 
     ]
     connect = [str(items[1]["seq"]), items[1]["time"][:23] + "Z", "connect", "bridge", "first", "172.17.0.2", "(start)"]
     assert lines[1].split() == connect
-    assert lines[2].endswith("(exit)")
+    assert lines[2].endswith("(exit; stays configured)")
     assert lines[3].endswith("(remove)")
 
 
@@ -143,8 +143,11 @@ def test_who_asked_for_it_is_told(control: Control, member: Callable[[str, str],
         )
         assert left.status_code == 204
     shown = eventually(lambda: listed(control, "--network", "quay", "--cause", "request"), 1)
-    assert listed(control, "--request", shown[0]["request"]["id"]) == shown
-    assert listed(control, "--network", "quay", "--principal", "admin") == shown
+    whole = eventually(lambda: listed(control, "--request", shown[0]["request"]["id"]), 3)
+    assert sorted(it["kind"] for it in whole) == ["network.disconnect", "request", "request"]
+    assert listed(control, "--network", "quay", "--principal", "admin") == whole
+    assert listed(control, "--network", "quay", "--principal", "admin", "--kind", "network") == shown
+    assert listed(control, "--network", "quay", "--source", "control") == [it for it in whole if it not in shown]
     printed = pontlevis(control, "events", "--network", "quay", "--all").stdout.splitlines()
     assert any(it.split()[2:5] == ["disconnect", "quay", "asked"] and "(by admin: a test)" in it for it in printed)
     assert any(it.endswith("(network.disconnect intent; by admin: a test)") for it in printed)
@@ -437,6 +440,20 @@ def test_who_was_where_and_with_whom(control: Control, member: Callable[[str, st
     assert "the log begins at" in before.stderr
 
 
+def test_whom_a_name_may_mean_is_told(control: Control, member: Callable[[str, str], None]) -> None:
+    """Two containers bore it, one after the other: their ids are told, and each can be asked for."""
+    for _ in range(2):
+        member("twin", "pier")
+        with control.client() as client:
+            assert client.delete("/containers/twin", params={"force": "true"}).status_code == 204
+    ends = eventually(lambda: listed(control, "--container", "twin", "--cause", "request"), 4)
+    ids = sorted({it["container"]["id"][:12] for it in ends})
+    asked = pontlevis(control, "with", "twin")
+    assert (asked.returncode, asked.stdout) == (1, "")
+    assert asked.stderr.endswith(f" ({', '.join(ids)})\n")
+    assert [pontlevis(control, "with", it).returncode for it in ids] == [0, 0]
+
+
 class _Scripted(BaseHTTPRequestHandler):
     """A control that says what a test wants it to: each request takes the next answer."""
 
@@ -528,10 +545,10 @@ def test_a_line_tells_how_it_was_learned() -> None:
     told = click.unstyle(line(event))
     assert told == (
         "     7  2026-11-23T18:05:00.123Z  disconnect   mynet             cccccccccccc          -              "
-        "  (found by comparison, between 2026-11-23T18:04:00.000Z and 2026-11-23T18:05:00.123Z)"
+        "  (external; found by comparison, between 2026-11-23T18:04:00.000Z and 2026-11-23T18:05:00.123Z)"
     )
     event["observed_between"] = [None, "2026-11-23T18:05:00.123456789Z"]
-    assert line(event).endswith("(found by comparison, before 2026-11-23T18:05:00.123Z)")
+    assert line(event).endswith("(external; found by comparison, before 2026-11-23T18:05:00.123Z)")
     event |= {"source": "replay", "observed_between": None, "cause": "oom"}
     assert line(event).endswith("(oom; learned later)")
 
@@ -543,7 +560,7 @@ def test_a_line_tells_how_it_was_learned() -> None:
         ("container.die", {"detail": {"exit_code": 0}}, "die", "(exit 0)"),
         ("container.die", {"detail": {"exit_code": None}}, "die", ""),
         ("container.kill", {"detail": {"signal": 9}}, "kill", "(signal 9)"),
-        ("container.rename", {"detail": {"old_name": "base"}}, "rename", "(was base)"),
+        ("container.rename", {"detail": {"old_name": "base"}}, "rename", "(base -> db)"),
         ("container.health", {"detail": {"health": "healthy\x07"}}, "health", "(healthy\\x07)"),
         (
             "container.stop",

@@ -264,6 +264,7 @@ async def test_what_is_done_to_stopped_containers_is_found(hand: Hand, recording
     async with recording.running(interval=1):
         net = await hand.network("mynet")
         box = await hand.container("box")
+        await recording.grown(1)
         await hand.connect(net, box)
         await recording.agreeing(hand)
         await hand.disconnect(net, box)
