@@ -35,7 +35,7 @@ PAGE: Final = 500
 async def stream_events(request: Request) -> Response:
     """Records as they are written, as server-sent events. `Last-Event-ID` goes on past that number."""
     query = read_query(request, StreamQuery)
-    form = form_of(request, "text/event-stream")
+    form = form_of(request)
     state = state_of(request)
     store = state["store"]
     after = _last_event_id(request)

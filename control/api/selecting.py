@@ -100,15 +100,9 @@ def accepts(request: Request, *offered: str) -> str:
     return next((media for media in wanted if media in offered), offered[0])
 
 
-def form_of(request: Request, default: str) -> Form:
+def form_of(request: Request) -> Form:
     """How each record is written: as it is, or as a CloudEvent where `Accept` names that."""
-    return (
-        cloud_event if accepts(request, default, CLOUDEVENT, CLOUDEVENTS) != default or _names_cloud(request) else plain
-    )
-
-
-def _names_cloud(request: Request) -> bool:
-    return "application/cloudevents" in request.headers.get("accept", "").lower()
+    return cloud_event if "application/cloudevents" in request.headers.get("accept", "").lower() else plain
 
 
 def plain(record: Written) -> bytes:

@@ -19,8 +19,6 @@ KINDS: Final = tuple(Kind)
 STATES: Final = tuple(MembershipState)
 CAUSES: Final = tuple(Cause)
 SOURCES: Final = tuple(Source)
-TRANSITIONS: Final = 2
-"""How many of `KINDS` are transitions: the first ones, which are most of the log and not worth an index."""
 
 FIRST: Final = """
     CREATE TABLE network (

@@ -19,7 +19,6 @@ SPANS: Final = 62
 """Binary digits of the longest interval: 146 years."""
 
 GAP: Final = KINDS.index(Kind.GAP)
-CONNECTED: Final = STATES.index(MembershipState.CONNECTED)
 ENDLESS: Final = 2**63 - 1
 
 
@@ -91,7 +90,7 @@ _STAYS: Final = """
     FROM membership WHERE {column} IN ({keys}) AND since < :until
     UNION ALL
     SELECT network, container, state, began, began_seq, ended, ended_seq, endpoint
-    FROM (WITH RECURSIVE span(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM span WHERE n < 62) SELECT n FROM span) x
+    FROM (WITH RECURSIVE span(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM span WHERE n < {spans}) SELECT n FROM span) x
     CROSS JOIN interval i
     WHERE i.{column} IN ({keys}) AND i.span = x.n
     AND i.began > :since - (1 << x.n) AND i.began < :until AND i.ended > :since
@@ -104,7 +103,7 @@ def stays(connection: sqlite3.Connection, column: str, keys: Iterable[int], sinc
     # Within the bounds of what SQLite counts in, whatever was asked.
     low = max(since, -(2**61))
     marks = ", ".join(str(int(key)) for key in keys)
-    query = _STAY.format(stays=_STAYS.format(column=column, keys=marks))
+    query = _STAY.format(stays=_STAYS.format(column=column, keys=marks, spans=SPANS))
     return [_stay(row) for row in connection.execute(query, {"since": low, "until": until})]
 
 

@@ -1,14 +1,13 @@
 """From one version of the tables to the next, where that takes more than SQL. Blocking."""
 
-import json
 import sqlite3
 from typing import Any, Final
 
 from control.eventlog.entries import Entry, Known
-from control.eventlog.schema import FIRST, SECOND, Step, run_script
+from control.eventlog.schema import FIRST, SECOND, Step, read_endpoint, run_script
 from control.eventlog.standing import Pair
 from control.eventlog.writing import Batch, Writer
-from control.records import Cause, ContainerRef, Endpoint, Kind, MembershipState, NetworkRef, Source
+from control.records import Cause, ContainerRef, Kind, MembershipState, NetworkRef, Source
 
 CHUNK: Final = 1_000
 
@@ -57,10 +56,7 @@ def _entry(
 ) -> Entry:
     kind, time, before, after, source, begin, end = row[:7]
     network, container = NetworkRef(*row[7:11]), ContainerRef(*row[11:14])
-    endpoint = None
-    if row[14] is not None:
-        aliases = None if row[20] is None else tuple(json.loads(row[20]))
-        endpoint = Endpoint(row[15], row[16], row[17], row[18], row[19], aliases)
+    endpoint = read_endpoint(row[14:21])
     pair = Pair(network.id, container.id)
     held = standing.pop(pair, None)
     refs[pair] = network, container
