@@ -25,6 +25,8 @@ from control.eventlog.recorder import Recorder
 from control.eventlog.retention import Limits
 from control.eventlog.store import Store
 from control.instants import NANOSECONDS
+from control.memory import Memory
+from control.ordering import Order
 from control.settings import Settings
 
 
@@ -43,6 +45,7 @@ def create_app(settings: Settings, store: Store, token: str, *, on_start: Callab
         )
         recorder = Recorder(engine, store, interval=settings.reconcile_interval, canary=settings.canary_interval)
         intents = Intents(engine, store, recorder.ledger, recorder.clock, later=recorder.tell_later)
+        memory = Memory(settings.data_dir)
         stopping = anyio.Event()
         on_start(stopping)
         tasks = [asyncio.create_task(recorder.run(), name="recorder")]
@@ -51,13 +54,22 @@ def create_app(settings: Settings, store: Store, token: str, *, on_start: Callab
             tasks.append(asyncio.create_task(keep(store, limits, recorder.clock), name="retention"))
         try:
             yield State(
-                settings=settings, engine=engine, store=store, recorder=recorder, intents=intents, stopping=stopping
+                settings=settings,
+                engine=engine,
+                store=store,
+                recorder=recorder,
+                intents=intents,
+                memory=memory,
+                order=Order(settings.engine_timeout),
+                active_keys=set(),
+                stopping=stopping,
             )
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
             await engine.close()
+            await memory.close()
 
     app = Starlette(
         routes=[

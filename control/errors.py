@@ -3,11 +3,12 @@
     Problem
     ├── BadRequest 400            ├── Unauthenticated 401      ├── Forbidden 403
     ├── NotFound 404              ├── MethodNotAllowed 405     ├── Conflict 409 (and its kinds)
-    ├── FollowerStalled 408       ├── LogTrimmed 410
+    ├── FollowerStalled 408       ├── LogTrimmed 410           ├── PreconditionFailed 412
     ├── TooLarge 413              ├── UnsupportedMediaType 415 ├── Invalid 422
     ├── Internal 500
     ├── EngineFailed 502          ├── EngineAway 503           ├── EngineTimeout 504
-    └── LogUnavailable 503
+    ├── RegistryAway 502
+    ├── LogUnavailable 503        └── MemoryUnavailable 503
 
 They are raised anywhere and become a response in one place (`control.api.problems`). `detail` says what to do.
 """
@@ -144,6 +145,30 @@ class NoSwarm(Conflict):
     slug, title = "no-swarm", "This engine is in no swarm"
 
 
+class PlanChanged(Conflict):
+    """What the plan was made of has changed since; `changed` tells what."""
+
+    slug, title = "plan-changed", "What was planned has changed"
+
+
+class NothingToRestore(Conflict):
+    """Control does not remember how this container was on this network."""
+
+    slug, title = "nothing-to-restore", "There is nothing to restore"
+
+
+class Unsupported(Conflict):
+    """This engine's version can't do it."""
+
+    slug, title = "unsupported", "This engine can't do it"
+
+
+class KeyInUse(Conflict):
+    """A request with this Idempotency-Key is under way."""
+
+    slug, title = "idempotency-key-in-use", "A request with this key is under way"
+
+
 class FollowerStalled(Problem):
     """A stream's reader read nothing for too long; said as the stream's last message."""
 
@@ -154,6 +179,12 @@ class LogTrimmed(Problem):
     """The event log does not keep the records any more that were asked for."""
 
     status, slug, title = HTTPStatus.GONE, "log-trimmed", "These records are no longer kept"
+
+
+class PreconditionFailed(Problem):
+    """It is not any more as `If-Match` says."""
+
+    status, slug, title = HTTPStatus.PRECONDITION_FAILED, "precondition-failed", "It was changed since"
 
 
 class TooLarge(Problem):
@@ -172,6 +203,16 @@ class Invalid(Problem):
     """The request was read, and a value in it is wrong; `errors` lists each with its place."""
 
     status, slug, title = HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", "A value is wrong"
+
+
+class KeyReused(Problem):
+    """The Idempotency-Key was used for another request."""
+
+    status, slug, title = (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "idempotency-key-reused",
+        "The key was used for another request",
+    )
 
 
 class BuildFailed(Problem):
@@ -208,7 +249,19 @@ class EngineTimeout(Problem):
     status, slug, title = HTTPStatus.GATEWAY_TIMEOUT, "engine-timeout", "The Docker Engine did not answer"
 
 
+class RegistryAway(Problem):
+    """The registry that an image's name stands for can't be reached by the engine."""
+
+    status, slug, title = HTTPStatus.BAD_GATEWAY, "registry-away", "The image's registry can't be reached"
+
+
 class LogUnavailable(Problem):
     """The event log can't be read or written now."""
 
     status, slug, title = HTTPStatus.SERVICE_UNAVAILABLE, "log-unavailable", "The event log is unavailable"
+
+
+class MemoryUnavailable(Problem):
+    """What control remembers beside the log can't be read or written now."""
+
+    status, slug, title = HTTPStatus.SERVICE_UNAVAILABLE, "memory-unavailable", "Control's memory is unavailable"

@@ -68,6 +68,9 @@ class Settings(BaseSettings):
     output_limit: int = Field(
         1_048_576, ge=1024, le=67_108_864, description="Bytes kept of a command's output, or of a log."
     )
+    idempotency_age: float = Field(
+        24.0, ge=0.01, le=8760, description="Hours for which an answer by Idempotency-Key is kept."
+    )
     heartbeat: float = Field(
         15.0, ge=0.1, le=300, description="Seconds between the comments that keep an event stream open."
     )

@@ -1,13 +1,13 @@
 """What a request asks of the engine, entered in the log: every method that changes something, whatever comes of it.
 
-A route names its action (`@asks("network.connect")`) and calls `asking` when it knows what it is about, before the
+An operation has its action's name, and calls `asking` when it knows what it is about, before the
 engine is called; the outcome is written here, when the response is known. A request that is refused before that has its
 intent and its outcome written together: nothing was asked of the engine.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from sse_starlette import EventSourceResponse
 from starlette.requests import Request
@@ -24,18 +24,6 @@ if TYPE_CHECKING:
 REASON: Final = "Reason"
 LONGEST: Final = 512
 _KEY: Final = "asking"
-
-Function = TypeVar("Function", bound=Callable[..., object])
-
-
-def asks(action: str) -> Callable[[Function], Function]:
-    """Name what an endpoint asks of the engine."""
-
-    def named(endpoint: Function) -> Function:
-        endpoint.action = action  # type: ignore[attr-defined]
-        return endpoint
-
-    return named
 
 
 class Asking:
@@ -73,7 +61,7 @@ class Asking:
 
     async def end(self, status: int | None, problem: Problem | None) -> None:
         """Write the outcome, and the intent where there is none yet."""
-        state = state_of(self._request)
+        state, scope = state_of(self._request), self._request.scope
         if self._asked is None:
             if isinstance(problem, LogUnavailable):
                 return  # it can't be written that it could not be written
@@ -84,7 +72,7 @@ class Asking:
         assert self._asked is not None  # noqa: S101  (begin has set it)
         await state["intents"].end(
             self._asked,
-            _outcome(status, problem),
+            "replayed" if scope.get("replayed") else _outcome(status, problem),
             status=status,
             problem=problem.slug if problem else None,
             network=self._network,

@@ -6,29 +6,38 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from control import hostaccess
-from control.api.asking import asking, asks
+from control.api.asking import asking
 from control.api.http import (
-    NoQuery,
+    Page,
     Paging,
     Query,
     Several,
     engine_filters,
     no_content,
-    read_body,
-    read_query,
     reply,
     reply_items,
     reply_page,
 )
 from control.api.methods import by_method
+from control.api.operations import operation
 from control.api.state import engine_of, state_of
 from control.engine.events import engine_time
+from control.errors import (
+    AddressConflict,
+    Ambiguous,
+    InUse,
+    NameTaken,
+    NetworkModeConflict,
+    NotRunning,
+    PortTaken,
+    StartFailed,
+)
 from control.instants import Instant
-from control.records import NetworkName
+from control.records import Container, ContainerLogs, ContainerRun, ExecResult, NetworkName, Port
 from control.wanted import WantedContainer, WantedEndpoint, WantedExec
 
 LINKS_WARNING = (
@@ -79,19 +88,22 @@ def given_name(image: str) -> str:
     return f"{plain.lstrip('_.-') or 'container'}-{secrets.token_hex(4)}"
 
 
-async def list_containers(request: Request) -> Response:
+@operation(answers={200: Page[Container]})
+async def list_containers(request: Request, query: ListQuery) -> Response:
     """Containers, by name."""
-    query = read_query(request, ListQuery)
     filters = engine_filters(name=query.name, status=query.status, label=query.label, network=query.network)
     containers = await engine_of(request).containers.list(stopped=query.all, filters=filters)
     return reply_page(containers, query, lambda container: (container.name, container.id))
 
 
-@asks("container.run")
-async def run_container(request: Request) -> Response:
+@operation(
+    action="container.run",
+    answers={201: ContainerRun},
+    problems=(Ambiguous, NameTaken, PortTaken, AddressConflict, NetworkModeConflict, StartFailed),
+    creates=True,
+)
+async def run_container(request: Request, wanted: WantedContainer) -> Response:
     """201 with the container and its Location. A run that fails leaves nothing behind."""
-    read_query(request, NoQuery)
-    wanted = await read_body(request, WantedContainer)
     state = state_of(request)
     engine = state["engine"]
     hostaccess.check_mounts(wanted.mounts, state["settings"].bind_roots)
@@ -105,24 +117,19 @@ async def run_container(request: Request) -> Response:
     wanted = wanted.model_copy(update={"name": wanted.name or given_name(wanted.image)})
     await asking(request, name=wanted.name)
     container = await engine.containers.run(wanted, networks)
-    return reply(
-        container,
-        status=201,
-        headers={"Location": f"/containers/{container.id}"},
-        warnings=[LINKS_WARNING] if wanted.links else [],
-    )
+    made = ContainerRun(**dict(container), warnings=(LINKS_WARNING,) if wanted.links else ())
+    return reply(made, status=201, headers={"Location": f"/containers/{container.id}"})
 
 
+@operation(answers={200: Container})
 async def inspect_container(request: Request) -> Response:
     """A container, its networks, ports and mounts."""
-    read_query(request, NoQuery)
     return reply(await engine_of(request).containers.resolve(request.path_params["container"]))
 
 
-@asks("container.remove")
-async def remove_container(request: Request) -> Response:
+@operation(action="container.remove", answers={204: None}, problems=(InUse,))
+async def remove_container(request: Request, query: RemoveQuery) -> Response:
     """204; 409 while it runs, unless forced."""
-    query = read_query(request, RemoveQuery)
     containers = engine_of(request).containers
     container = await containers.resolve(request.path_params["container"])
     await asking(request, container=container)
@@ -130,10 +137,9 @@ async def remove_container(request: Request) -> Response:
     return no_content()
 
 
-@asks("container.start")
+@operation(action="container.start", answers={200: Container}, problems=(StartFailed, PortTaken, AddressConflict))
 async def start_container(request: Request) -> Response:
     """The container, running; also when it ran already."""
-    read_query(request, NoQuery)
     containers = engine_of(request).containers
     container = await containers.resolve(request.path_params["container"])
     await asking(request, container=container)
@@ -141,10 +147,9 @@ async def start_container(request: Request) -> Response:
     return reply(await containers.inspect(container.id))
 
 
-@asks("container.stop")
-async def stop_container(request: Request) -> Response:
+@operation(action="container.stop", answers={200: Container})
+async def stop_container(request: Request, query: StopQuery) -> Response:
     """The container, stopped; also when it did not run."""
-    query = read_query(request, StopQuery)
     containers = engine_of(request).containers
     container = await containers.resolve(request.path_params["container"])
     await asking(request, container=container)
@@ -152,27 +157,25 @@ async def stop_container(request: Request) -> Response:
     return reply(await containers.inspect(container.id))
 
 
-@asks("container.exec")
-async def exec_in_container(request: Request) -> Response:
+@operation(action="container.exec", answers={200: ExecResult}, problems=(NotRunning, StartFailed))
+async def exec_in_container(request: Request, wanted: WantedExec) -> Response:
     """Exit code and output of a command, when it has ended. A command that fails is no error of this call."""
-    read_query(request, NoQuery)
-    wanted = await read_body(request, WantedExec)
     engine = engine_of(request)
     container = await engine.containers.resolve(request.path_params["container"])
     await asking(request, container=container)
     return reply(await engine.execs.run(container.id, wanted))
 
 
+@operation(answers={200: Page[Port]})
 async def show_ports(request: Request) -> Response:
     """Ports, exposed and published."""
-    read_query(request, NoQuery)
     container = await engine_of(request).containers.resolve(request.path_params["container"])
     return reply_items(container.ports, None)
 
 
-async def show_logs(request: Request) -> Response:
+@operation(answers={200: ContainerLogs})
+async def show_logs(request: Request, query: LogsQuery) -> Response:
     """What the container wrote, the end of it."""
-    query = read_query(request, LogsQuery)
     state = state_of(request)
     containers = state["engine"].containers
     container = await containers.resolve(request.path_params["container"])
@@ -186,12 +189,12 @@ async def show_logs(request: Request) -> Response:
         if instant is not None:
             options[key] = engine_time(instant)
     output = await containers.logs(container.id, limit=state["settings"].output_limit, **options)
-    return JSONResponse(
-        {
-            "stdout": output.stdout.decode(errors="replace"),
-            "stderr": output.stderr.decode(errors="replace"),
-            "truncated": output.truncated,
-        }
+    return reply(
+        ContainerLogs(
+            stdout=output.stdout.decode(errors="replace"),
+            stderr=output.stderr.decode(errors="replace"),
+            truncated=output.truncated,
+        )
     )
 
 

@@ -9,24 +9,27 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from control.api.following import stream_events
-from control.api.http import NoQuery, Query, read_query, reply
+from control.api.http import Query, reply
 from control.api.methods import by_method
+from control.api.operations import Media, operation
 from control.api.selecting import (
     CLOUDEVENT,
     CLOUDEVENTS,
     JSON,
     MOST,
     NDJSON,
+    CloudEvent,
     ListQuery,
     accepts,
     cloud_event,
     plain,
 )
 from control.api.state import state_of
-from control.errors import Invalid, LogTrimmed, NotFound
+from control.errors import Invalid, LogTrimmed, LogUnavailable, NotFound
 from control.eventlog import proof, reading
 from control.eventlog.reading import Filter
 from control.eventlog.store import Store
+from control.records import Event
 
 if TYPE_CHECKING:
     from control.eventlog.entries import Written
@@ -58,9 +61,20 @@ class Checked(BaseModel):
     reason: str | None
 
 
-async def list_events(request: Request) -> Response:
+class EventPage(BaseModel):
+    """Records of the log: `next` is the `after` of the page that follows, null at the end."""
+
+    items: tuple[Event, ...]
+    next: int | None
+
+
+@operation(
+    answers={200: (EventPage, Media(NDJSON, Event), Media(CLOUDEVENTS, CloudEvent))},
+    problems=(LogUnavailable,),
+    engine=False,
+)
+async def list_events(request: Request, query: ListQuery) -> Response:
     """Records, oldest or newest first; by `Accept` as JSON, as NDJSON without end, or as CloudEvents."""
-    query = read_query(request, ListQuery)
     media = accepts(request, JSON, NDJSON, CLOUDEVENTS)
     store = state_of(request)["store"]
     wanted, newest_first = query.filter(query.until), query.order == "desc"
@@ -97,9 +111,9 @@ async def _lines(
         left = None if left is None else left - len(page)
 
 
+@operation(answers={200: (Event, Media(CLOUDEVENT, CloudEvent))}, problems=(LogUnavailable,), engine=False)
 async def show_event(request: Request) -> Response:
     """One record, by its number; by `Accept` as a CloudEvent."""
-    read_query(request, NoQuery)
     given = request.path_params["seq"]
     seq = int(given) if given.isascii() and given.isdecimal() and len(given) < 19 else 0  # noqa: PLR2004  (63 bits)
     found = await state_of(request)["store"].read(Filter(), seq - 1, 1)
@@ -109,9 +123,9 @@ async def show_event(request: Request) -> Response:
     return Response((cloud_event if media == CLOUDEVENT else plain)(found[0]), media_type=media)
 
 
-async def verify_events(request: Request) -> Response:
+@operation(answers={200: Checked}, problems=(LogUnavailable, LogTrimmed), engine=False)
+async def verify_events(request: Request, query: RangeQuery) -> Response:
     """Check the chain of what is kept: 200 with what was found, right or wrong."""
-    query = read_query(request, RangeQuery)
     store = state_of(request)["store"]
     checked = proof.Chain(*await _start(store, query))
     until = query.until or store.last
@@ -133,10 +147,10 @@ async def verify_events(request: Request) -> Response:
     )
 
 
-async def export_events(request: Request) -> Response:
+@operation(answers={200: Media(NDJSON)}, problems=(LogUnavailable, LogTrimmed), engine=False)
+async def export_events(request: Request, query: RangeQuery) -> Response:
     """Records by number with what it takes to check them, as NDJSON: a line with the anchor, a record a line, a line
     with the end. `pontlevis log verify` reads it."""
-    query = read_query(request, RangeQuery)
     store = state_of(request)["store"]
     anchor, digest = await _start(store, query)
     until = min(query.until or store.last, store.last)

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from control import log
-from control.api.http import read_query
+from control.api.operations import Media, operation
 from control.api.selecting import Form, StreamQuery, form_of
 from control.api.state import state_of
 from control.errors import FollowerStalled, Invalid, LogTrimmed, LogUnavailable
@@ -28,13 +28,18 @@ from control.eventlog.lines import FOLLOWERS
 from control.eventlog.reading import Filter
 from control.eventlog.store import Store
 from control.protocol import LAST_WORDS
+from control.records import Event
 
 PAGE: Final = 500
 
 
-async def stream_events(request: Request) -> Response:
+@operation(
+    answers={200: Media("text/event-stream", Event)},
+    problems=(LogUnavailable, LogTrimmed, FollowerStalled),
+    engine=False,
+)
+async def stream_events(request: Request, query: StreamQuery) -> Response:
     """Records as they are written, as server-sent events. `Last-Event-ID` goes on past that number."""
-    query = read_query(request, StreamQuery)
     form = form_of(request)
     state = state_of(request)
     store = state["store"]

@@ -1,27 +1,43 @@
 """Whether control is alive, whether it can do its work, and its metrics."""
 
 import asyncio
+from typing import Literal
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
-from control.api.http import NoQuery, read_query
+from control.api.http import reply
 from control.api.methods import by_method
+from control.api.operations import Media, operation
 from control.api.state import state_of
 from control.errors import Problem
 
 
-async def alive(request: Request) -> Response:
+class Alive(BaseModel):
+    """The process answers."""
+
+    status: Literal["alive"] = "alive"
+
+
+class Readiness(BaseModel):
+    """Whether control can do its work, and what was found by each check."""
+
+    status: Literal["ready", "not ready"]
+    checks: dict[str, str]
+
+
+@operation(answers={200: Alive}, engine=False)
+async def alive(_: Request) -> Response:
     """200 while the process answers. The one path that needs no token."""
-    read_query(request, NoQuery)
-    return JSONResponse({"status": "alive"})
+    return reply(Alive())
 
 
+@operation(answers={200: Readiness, 503: Readiness}, engine=False)
 async def ready(request: Request) -> Response:
     """200 while the engine answers and the event log follows it, else 503 with what is missing."""
-    read_query(request, NoQuery)
     state = state_of(request)
     checks: dict[str, str] = {}
     try:
@@ -32,13 +48,13 @@ async def ready(request: Request) -> Response:
     following = state["recorder"].trouble()
     checks["log"] = following or "follows the engine"
     if well and following is None:
-        return JSONResponse({"status": "ready", "checks": checks})
-    return JSONResponse({"status": "not ready", "checks": checks}, 503, {"Retry-After": "1"})
+        return reply(Readiness(status="ready", checks=checks))
+    return reply(Readiness(status="not ready", checks=checks), status=503, headers={"Retry-After": "1"})
 
 
+@operation(answers={200: Media("text/plain")}, engine=False)
 async def metrics(request: Request) -> Response:
     """Prometheus metrics, in its text format."""
-    read_query(request, NoQuery)
     state_of(request)["recorder"].measure()
     return Response(await asyncio.to_thread(generate_latest), media_type=CONTENT_TYPE_LATEST)
 

@@ -11,11 +11,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from control.api import cursors
-from control.api.http import Paging, read_query, reply_items_with
+from control.api.http import Paging, reply_items_with
 from control.api.methods import by_method
+from control.api.operations import operation
 from control.api.selecting import MOST, Reference
 from control.api.state import state_of
-from control.errors import Ambiguous, Invalid, NotFound
+from control.errors import Ambiguous, Invalid, LogUnavailable, NotFound
 from control.eventlog import timetravel
 from control.eventlog.entries import rendered
 from control.eventlog.timetravel import Horizon, Stay
@@ -62,6 +63,33 @@ class Overlap(BaseModel):
     began: Instant
     ended: Instant | None
     certain: bool
+
+
+class MembershipsThen(BaseModel):
+    """Memberships at the instant `at`, and what the log can say of that time: from which instant on it has everything,
+    `begins`, and up to which, `ends`; the `gaps` that touch it; the records that were `found` by comparison and may
+    belong into it or not; and whether it is `complete`: within these, and with none of those."""
+
+    items: tuple[MembershipThen, ...]
+    next: str | None
+    at: Instant
+    complete: bool
+    begins: Instant | None
+    ends: Instant | None
+    gaps: tuple[GapSeen, ...]
+    found: tuple[int, ...]
+
+
+class Overlaps(BaseModel):
+    """Who shared a network with a container, and what the log can say of that time: see `MembershipsThen`."""
+
+    items: tuple[Overlap, ...]
+    next: str | None
+    complete: bool
+    begins: Instant | None
+    ends: Instant | None
+    gaps: tuple[GapSeen, ...]
+    found: tuple[int, ...]
 
 
 class AtQuery(Paging):
@@ -124,10 +152,10 @@ def _then(stay: Stay, at: int) -> dict[str, object]:
     }
 
 
-async def overlaps(request: Request) -> Response:
+@operation(answers={200: Overlaps}, problems=(Ambiguous, LogUnavailable), engine=False)
+async def overlaps(request: Request, query: OverlapQuery) -> Response:
     """Who was connected to the same network as a container, from when to when, in the order in which the container was
     there."""
-    query = read_query(request, OverlapQuery)
     since = -MOST if query.since is None else query.since
     until = ENDLESS if query.until is None else query.until
     if since >= until:

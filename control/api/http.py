@@ -6,7 +6,7 @@ an error and never silently nothing.
 
 import json
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from starlette.requests import Request
@@ -37,6 +37,18 @@ class Paging(Query):
     after: str | None = Field(None, max_length=1024, description="The `next` of the answer before.")
 
 
+class Page(BaseModel, Generic[Item]):
+    """A page of a list: `next` is the `after` of the page that follows, null at the end."""
+
+    items: tuple[Item, ...]
+    next: str | None
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """`NetworkPage`, in the OpenAPI document."""
+        return f"{params[0].__name__}Page"
+
+
 def _several(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
@@ -48,8 +60,7 @@ Several = Annotated[tuple[str, ...], BeforeValidator(_several)]
 async def read_body(request: Request, model: type[Model]) -> Model:
     """The JSON body as `model`; an absent body is an empty object. Raises UnsupportedMediaType, BadRequest, Invalid,
     TooLarge."""
-    limit = state_of(request)["settings"].body_limit
-    raw = b"".join([chunk async for chunk in read_chunks(request, limit, "CONTROL_BODY_LIMIT")])
+    raw = await read_raw(request)
     if raw:
         require_type(request, "application/json")
     try:
@@ -57,6 +68,16 @@ async def read_body(request: Request, model: type[Model]) -> Model:
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"The body is no JSON: {error}.") from error
     return _validated(model, value, "body")
+
+
+async def read_raw(request: Request) -> bytes:
+    """The body, up to CONTROL_BODY_LIMIT, the same at each call. Raises TooLarge."""
+    raw: bytes | None = request.scope.get("raw")
+    if raw is None:
+        limit = state_of(request)["settings"].body_limit
+        raw = b"".join([chunk async for chunk in read_chunks(request, limit, "CONTROL_BODY_LIMIT")])
+        request.scope["raw"] = raw
+    return raw
 
 
 async def read_chunks(request: Request, limit: int, setting: str) -> AsyncGenerator[bytes]:
@@ -117,18 +138,9 @@ def engine_filters(**wanted: str | tuple[str, ...] | bool | None) -> dict[str, l
     return filters
 
 
-def reply(
-    record: BaseModel,
-    *,
-    status: int = 200,
-    headers: Mapping[str, str] | None = None,
-    **further: Any,  # noqa: ANN401  (any JSON)
-) -> Response:
-    """A record as the JSON response; `further` members are added to it."""
-    content = record.model_dump_json()
-    if further:
-        content = f"{content[:-1]},{json.dumps(further)[1:]}"
-    return Response(content, status, dict(headers or {}), "application/json")
+def reply(record: BaseModel, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A record as the JSON response."""
+    return Response(record.model_dump_json(), status, dict(headers or {}), "application/json")
 
 
 def reply_page(items: Sequence[Item], paging: Paging, key: Callable[[Item], cursors.Key]) -> Response:

@@ -9,7 +9,7 @@ import json
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from typing import IO
+from typing import IO, Final
 
 from pydantic import Field
 from sse_starlette import EventSourceResponse, ServerSentEvent
@@ -18,9 +18,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from control import hostaccess
-from control.api.asking import asking, asks, failed
+from control.api.asking import asking, failed
 from control.api.http import (
     NoQuery,
+    Page,
     Paging,
     Query,
     Several,
@@ -34,13 +35,17 @@ from control.api.http import (
     require_type,
 )
 from control.api.methods import by_method
+from control.api.operations import Media, operation
 from control.api.state import State, engine_of, state_of
 from control.contexts import write_context
 from control.engine.images import Progress
-from control.errors import BuildFailed, Invalid, Problem
+from control.errors import BuildFailed, InUse, Invalid, Problem
 from control.records import Image
 from control.wanted import Filled, ImageName, WantedBuild
 
+PROGRESS: Final = Media(
+    "text/event-stream", Progress, "`progress` as it comes, then one `done` with the image or one `problem`."
+)
 _TAR_TYPES = ("application/x-tar", "application/gzip", "application/x-gzip")
 _CHUNK = 1 << 20
 
@@ -70,9 +75,9 @@ class BuildQuery(Query):
     no_cache: bool = False
 
 
-async def list_images(request: Request) -> Response:
+@operation(answers={200: Page[Image]})
+async def list_images(request: Request, query: ListQuery) -> Response:
     """Images, by tag."""
-    query = read_query(request, ListQuery)
     filters = engine_filters(reference=query.reference, label=query.label, dangling=query.dangling)
     return reply_page(await engine_of(request).images.list(filters), query, _by_tag)
 
@@ -81,22 +86,26 @@ def _by_tag(image: Image) -> tuple[str, str]:
     return (image.tags or ("",))[0], image.id
 
 
+@operation(answers={200: Image})
 async def inspect_image(request: Request) -> Response:
     """An image."""
-    read_query(request, NoQuery)
     return reply(await engine_of(request).images.inspect(request.path_params["image"]))
 
 
-@asks("image.remove")
-async def remove_image(request: Request) -> Response:
+@operation(action="image.remove", answers={204: None}, problems=(InUse,))
+async def remove_image(request: Request, query: RemoveQuery) -> Response:
     """204; 409 while a container uses it."""
-    query = read_query(request, RemoveQuery)
     await asking(request, name=request.path_params["image"])
     await engine_of(request).images.remove(request.path_params["image"], force=query.force)
     return no_content()
 
 
-@asks("image.build")
+@operation(
+    action="image.build",
+    answers={200: (Image, PROGRESS)},
+    problems=(BuildFailed,),
+    bodies=(Media("application/json", WantedBuild), *(Media(kind) for kind in _TAR_TYPES)),
+)
 async def build_image(request: Request) -> Response:
     """Build an image from a tar in the body, or by JSON from a folder where control runs."""
     state = state_of(request)

@@ -6,13 +6,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from control.api.asking import asking, asks
-from control.api.history import AtQuery, members_at, networks_at
-from control.api.http import NoQuery, no_content, read_body, read_query, reply, reply_page
+from control.api.asking import asking
+from control.api.history import AtQuery, MembershipsThen, members_at, networks_at
+from control.api.http import Page, no_content, reply, reply_page
 from control.api.methods import by_method
+from control.api.operations import operation
 from control.api.state import engine_of
 from control.engine import Engine
-from control.errors import AlreadyConnected, ConnectedOtherwise, NotConnected, NotFound
+from control.errors import (
+    AddressConflict,
+    AlreadyConnected,
+    Ambiguous,
+    ConnectedOtherwise,
+    NetworkModeConflict,
+    NotConnected,
+    NotFound,
+)
 from control.records import Container, Membership, Network
 from control.wanted import WantedEndpoint
 
@@ -39,10 +48,10 @@ def difference(wanted: WantedEndpoint, member: Membership) -> dict[str, dict[str
     return differs
 
 
-async def list_members(request: Request) -> Response:
+@operation(answers={200: (Page[Membership], MembershipsThen)}, problems=(Ambiguous,))
+async def list_members(request: Request, query: AtQuery) -> Response:
     """The containers on a network, by name: connected, and configured to join at their start. Now, as the engine has
     it, or at an instant, as the log has it."""
-    query = read_query(request, AtQuery)
     if query.at is not None:
         return await members_at(request, request.path_params["network"], query)
     engine = engine_of(request)
@@ -54,9 +63,9 @@ async def list_members(request: Request) -> Response:
     return reply_page(members, query, lambda member: (member.container.name or "", member.container.id))
 
 
-async def list_networks_of(request: Request) -> Response:
+@operation(answers={200: (Page[Membership], MembershipsThen)}, problems=(Ambiguous,))
+async def list_networks_of(request: Request, query: AtQuery) -> Response:
     """The networks that a container is on, by name; now, or at an instant."""
-    query = read_query(request, AtQuery)
     reference = request.path_params["container"]
     if query.at is not None:
         return await networks_at(request, reference, query)
@@ -64,18 +73,20 @@ async def list_networks_of(request: Request) -> Response:
     return reply_page(container.networks, query, lambda member: (member.network.name, member.network.id))
 
 
+@operation(answers={200: Membership}, problems=(Ambiguous,))
 async def show_member(request: Request) -> Response:
     """One membership; 404 where the container is not on the network."""
-    read_query(request, NoQuery)
     _, network, container = await _pair(request)
     return reply(_required(container, network))
 
 
-@asks("network.connect")
-async def connect(request: Request) -> Response:
+@operation(
+    action="network.connect",
+    answers={200: Membership, 201: Membership},
+    problems=(Ambiguous, ConnectedOtherwise, AddressConflict, NetworkModeConflict),
+)
+async def connect(request: Request, wanted: WantedEndpoint) -> Response:
     """201 connected now, 200 already so, 409 connected with other options."""
-    read_query(request, NoQuery)
-    wanted = await read_body(request, WantedEndpoint)
     engine, network, container = await _pair(request)
     await asking(request, network=network, container=container)
     member = membership_on(container, network)
@@ -97,10 +108,9 @@ async def connect(request: Request) -> Response:
     return reply(member)
 
 
-@asks("network.disconnect")
+@operation(action="network.disconnect", answers={204: None}, problems=(Ambiguous, NetworkModeConflict))
 async def disconnect(request: Request) -> Response:
     """204, also when it was not connected."""
-    read_query(request, NoQuery)
     engine, network, container = await _pair(request)
     await asking(request, network=network, container=container)
     if membership_on(container, network) is not None:

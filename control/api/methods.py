@@ -1,49 +1,46 @@
 """One route a path.
 
 Starlette answers `Allow` from the first route of a path alone, so the methods of a path share one route, whose
-endpoint is an ASGI app that calls the right function and otherwise says what would be right. What changes something
-goes by way of the log (`asking`).
+endpoint is an ASGI app that calls the right operation and otherwise says what would be right. What changes something
+goes by way of the log (`asking`), and what creates something by way of its key (`idempotency`).
 """
 
-from collections.abc import Awaitable, Callable
+import functools
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from control.api.asking import answer
+from control.api.idempotency import once
+from control.api.operations import Operation
 
 SAFE = frozenset({"GET", "HEAD"})
 
-Endpoint = Callable[[Request], Awaitable[Response]]
-
 
 class Methods:
-    """The endpoints of a path, by method; HEAD is GET without the body."""
+    """The operations of a path, by method; HEAD is GET without the body."""
 
-    def __init__(self, endpoints: dict[str, Endpoint]) -> None:
-        self.endpoints = endpoints
-        # An endpoint that changes something and has no action is a defect, found here when the program starts.
-        self.actions: dict[str, str] = {
-            method: endpoint.action  # type: ignore[attr-defined]
-            for method, endpoint in endpoints.items()
-            if method not in SAFE
-        }
-        if "GET" in endpoints:
-            endpoints["HEAD"] = endpoints["GET"]
+    def __init__(self, operations: dict[str, Operation]) -> None:
+        self.operations = operations
+        for method, operation in operations.items():
+            # What changes something and has no action is a defect, found here when the program starts.
+            assert (operation.action is None) == (method in SAFE), operation.id  # noqa: S101
+        if "GET" in operations:
+            operations["HEAD"] = operations["GET"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        endpoint = self.endpoints.get(scope["method"])
-        if endpoint is None:
-            raise HTTPException(405, headers={"Allow": ", ".join(sorted(self.endpoints))})
-        if scope["method"] in SAFE:
-            response = await endpoint(Request(scope, receive, send))
+        operation = self.operations.get(scope["method"])
+        if operation is None:
+            raise HTTPException(405, headers={"Allow": ", ".join(sorted(self.operations))})
+        if operation.action is None:
+            response = await operation(Request(scope, receive, send))
             await response(scope, receive, send)
         else:
-            await answer(self.actions[scope["method"]], endpoint, scope, receive, send)
+            do = functools.partial(once, operation) if operation.creates else operation
+            await answer(operation.action, do, scope, receive, send)
 
 
-def by_method(**endpoints: Endpoint) -> ASGIApp:
+def by_method(**operations: Operation) -> ASGIApp:
     """The ASGI app of a path: `by_method(GET=…, POST=…)`."""
-    return Methods(endpoints)
+    return Methods(operations)

@@ -7,23 +7,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from control.api.asking import asking, asks
-from control.api.http import (
-    NoQuery,
-    Paging,
-    Query,
-    Several,
-    engine_filters,
-    no_content,
-    read_body,
-    read_query,
-    reply,
-    reply_page,
-)
+from control.api.asking import asking
+from control.api.http import Page, Paging, Query, Several, engine_filters, no_content, reply, reply_page
 from control.api.methods import by_method
+from control.api.operations import operation
 from control.api.state import engine_of
-from control.errors import InUse
-from control.records import Network
+from control.errors import AddressConflict, Ambiguous, InUse, NameTaken, NoSwarm
+from control.records import Network, NetworkDetail
 from control.wanted import WantedNetwork
 
 
@@ -44,9 +34,9 @@ class RemoveQuery(Query):
     force: bool = False
 
 
-async def list_networks(request: Request) -> Response:
+@operation(answers={200: Page[Network]})
+async def list_networks(request: Request, query: ListQuery) -> Response:
     """Networks, by name."""
-    query = read_query(request, ListQuery)
     filters = engine_filters(
         name=query.name,
         driver=query.driver,
@@ -63,28 +53,27 @@ def _by_name(network: Network) -> tuple[str, str]:
     return network.name, network.id
 
 
-@asks("network.create")
-async def create_network(request: Request) -> Response:
+@operation(
+    action="network.create", answers={201: NetworkDetail}, problems=(NameTaken, AddressConflict, NoSwarm), creates=True
+)
+async def create_network(request: Request, wanted: WantedNetwork) -> Response:
     """201 with the network and its Location."""
-    read_query(request, NoQuery)
-    wanted = await read_body(request, WantedNetwork)
     await asking(request, name=wanted.name)
     network = await engine_of(request).networks.create(wanted)
     return reply(network, status=201, headers={"Location": f"/networks/{network.id}"})
 
 
+@operation(answers={200: NetworkDetail}, problems=(Ambiguous,))
 async def inspect_network(request: Request) -> Response:
     """A network, its options and addresses, and the containers on it."""
-    read_query(request, NoQuery)
     networks = engine_of(request).networks
     network = await networks.resolve(request.path_params["network"])
     return reply(await networks.inspect(network.id))
 
 
-@asks("network.remove")
-async def remove_network(request: Request) -> Response:
+@operation(action="network.remove", answers={204: None}, problems=(Ambiguous, InUse))
+async def remove_network(request: Request, query: RemoveQuery) -> Response:
     """204; 409 while containers use it, naming them."""
-    query = read_query(request, RemoveQuery)
     networks = engine_of(request).networks
     network = await networks.resolve(request.path_params["network"])
     await asking(request, network=network)

@@ -4,14 +4,14 @@ from collections.abc import Callable
 from typing import Annotated, Final, Literal
 
 import orjson
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BaseModel, Field
 from starlette.requests import Request
 
 from control.api.http import Query, Several
 from control.eventlog.entries import Written
 from control.eventlog.reading import Filter
 from control.instants import Instant
-from control.records import Cause, Kind, Source
+from control.records import Cause, Event, Kind, Source
 
 MOST: Final = 2**63 - 1
 
@@ -91,6 +91,19 @@ class StreamQuery(Filters):
     after: int | None = Field(
         None, ge=0, le=MOST, description="Past this number; 0 for all there are. Without it, from now on."
     )
+
+
+class CloudEvent(BaseModel):
+    """A record as a CloudEvent 1.0."""
+
+    specversion: Literal["1.0"]
+    id: str
+    source: str
+    type: str
+    subject: str | None = None
+    time: Instant
+    datacontenttype: Literal["application/json"]
+    data: Event
 
 
 def accepts(request: Request, *offered: str) -> str:

@@ -9,6 +9,8 @@ from control.engine import Engine
 from control.eventlog.intents import Intents
 from control.eventlog.recorder import Recorder
 from control.eventlog.store import Store
+from control.memory import Memory
+from control.ordering import Order
 from control.settings import Settings
 
 
@@ -20,6 +22,9 @@ class State(TypedDict):
     store: Store
     recorder: Recorder
     intents: Intents
+    memory: Memory
+    order: Order
+    active_keys: set[str]
     stopping: anyio.Event
 
 

@@ -6,22 +6,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from control import hostaccess
-from control.api.asking import asking, asks
-from control.api.http import (
-    NoQuery,
-    Paging,
-    Query,
-    Several,
-    engine_filters,
-    no_content,
-    read_body,
-    read_query,
-    reply,
-    reply_page,
-)
+from control.api.asking import asking
+from control.api.http import Page, Paging, Query, Several, engine_filters, no_content, reply, reply_page
 from control.api.methods import by_method
+from control.api.operations import operation
 from control.api.state import engine_of, state_of
-from control.errors import NameTaken, NotFound
+from control.errors import InUse, NameTaken, NotFound
 from control.records import Volume
 from control.wanted import WantedVolume
 
@@ -41,18 +31,16 @@ class RemoveQuery(Query):
     force: bool = False
 
 
-async def list_volumes(request: Request) -> Response:
+@operation(answers={200: Page[Volume]})
+async def list_volumes(request: Request, query: ListQuery) -> Response:
     """Volumes, by name."""
-    query = read_query(request, ListQuery)
     filters = engine_filters(name=query.name, driver=query.driver, label=query.label, dangling=query.dangling)
     return reply_page(await engine_of(request).volumes.list(filters), query, lambda volume: (volume.name,))
 
 
-@asks("volume.create")
-async def create_volume(request: Request) -> Response:
+@operation(action="volume.create", answers={200: Volume, 201: Volume}, problems=(NameTaken,), creates=True)
+async def create_volume(request: Request, wanted: WantedVolume) -> Response:
     """201 created, 200 there already just so, 409 there with other options (the engine would say nothing)."""
-    read_query(request, NoQuery)
-    wanted = await read_body(request, WantedVolume)
     state = state_of(request)
     hostaccess.check_volume(wanted.driver, wanted.options, state["settings"].bind_roots)
     volumes = state["engine"].volumes
@@ -71,16 +59,15 @@ def _as_wanted(volume: Volume, wanted: WantedVolume) -> bool:
     return (volume.driver, volume.options, volume.labels) == (wanted.driver, wanted.options, wanted.labels)
 
 
+@operation(answers={200: Volume})
 async def inspect_volume(request: Request) -> Response:
     """A volume."""
-    read_query(request, NoQuery)
     return reply(await engine_of(request).volumes.inspect(request.path_params["volume"]))
 
 
-@asks("volume.remove")
-async def remove_volume(request: Request) -> Response:
+@operation(action="volume.remove", answers={204: None}, problems=(InUse,))
+async def remove_volume(request: Request, query: RemoveQuery) -> Response:
     """204, and what was in it is gone; 409 while a container uses it."""
-    query = read_query(request, RemoveQuery)
     await asking(request, name=request.path_params["volume"])
     await engine_of(request).volumes.remove(request.path_params["volume"], force=query.force)
     return no_content()

@@ -26,7 +26,7 @@ ROUTES: list[Route] = [
 CALLS = [
     (method, route.path_format.replace("{image}", "alpine"))
     for route in ROUTES
-    for method in (route.endpoint.endpoints if isinstance(route.endpoint, Methods) else ["GET"])
+    for method in (route.endpoint.operations if isinstance(route.endpoint, Methods) else ["GET"])
 ]
 
 

@@ -1,32 +1,11 @@
-"""What everyone here speaks of: networks, containers, endpoints, memberships, events. Pure values.
-
-They are pydantic models so that one definition gives the Python type, the JSON of the API and its schema.
-Names are the field's own (network, endpoint, alias, driver, IPAM, subnet, publish); ids are the engine's full
-ids of 64 hexadecimal digits (of 25 letters and digits for a swarm's networks).
-
-What the event log makes by the ten thousand a second (references, endpoints, engine events) is a plain dataclass.
-"""
+"""What the event log speaks of. What is made by the ten thousand a second is a plain dataclass."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from control.instants import Instant
-
-
-class Record(BaseModel):
-    """A value that never changes once made, and refuses fields that it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class NetworkName(Record):
-    """A network as a membership names it."""
-
-    id: str
-    name: str
+from control.records.base import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,131 +47,6 @@ class MembershipState(StrEnum):
     ABSENT = "absent"
     CONFIGURED = "configured"
     CONNECTED = "connected"
-
-
-class Membership(Record):
-    """One container on one network."""
-
-    network: NetworkName
-    container: ContainerRef
-    state: MembershipState
-    endpoint: Endpoint
-
-
-class AddressPool(Record):
-    """One IPAM configuration of a network. `range` is the part of the subnet that addresses are given from."""
-
-    subnet: str | None = None
-    range: str | None = None
-    gateway: str | None = None
-    auxiliary_addresses: dict[str, str] = {}
-
-
-class Ipam(Record):
-    """How a network gives addresses."""
-
-    driver: str = "default"
-    options: dict[str, str] = {}
-    pools: tuple[AddressPool, ...] = ()
-
-
-class Network(Record):
-    """A network as the engine has it."""
-
-    id: str
-    name: str
-    driver: str
-    scope: str
-    created: Instant | None
-    internal: bool
-    attachable: bool
-    ingress: bool
-    ipv6: bool
-    labels: dict[str, str]
-    options: dict[str, str]
-    ipam: Ipam
-
-
-class NetworkDetail(Network):
-    """A network and the containers on it, those running first, each by name."""
-
-    containers: tuple[Membership, ...]
-
-
-class Port(Record):
-    """One port of a container. Published where it has a host address and port."""
-
-    container_port: int
-    protocol: str
-    host_address: str | None = None
-    host_port: int | None = None
-
-
-class Mount(Record):
-    """Something mounted in a container: a named volume, a folder of the host, or a tmpfs."""
-
-    type: str
-    source: str | None
-    target: str
-    read_only: bool
-
-
-class Container(Record):
-    """A container as the engine has it. `exit_code` is null while it has not exited. `restart_count` counts the
-    restarts by its policy since it was last started by somebody; `oom_killed` is about its last death; `error` is why
-    its last start failed, null where it did not."""
-
-    id: str
-    name: str
-    image: str
-    image_id: str
-    state: str
-    created: Instant | None
-    started: Instant | None
-    finished: Instant | None
-    exit_code: int | None
-    oom_killed: bool
-    error: str | None
-    restart_count: int
-    health: str | None
-    command: tuple[str, ...]
-    labels: dict[str, str]
-    network_mode: str
-    restart: str
-    networks: tuple[Membership, ...]
-    ports: tuple[Port, ...]
-    mounts: tuple[Mount, ...]
-
-
-class Volume(Record):
-    """A volume."""
-
-    name: str
-    driver: str
-    scope: str
-    created: Instant | None
-    mountpoint: str | None
-    labels: dict[str, str]
-    options: dict[str, str]
-
-
-class Image(Record):
-    """An image. `size` is in bytes, layers shared with others included."""
-
-    id: str
-    tags: tuple[str, ...]
-    created: Instant | None
-    size: int
-    labels: dict[str, str]
-
-
-class ExecResult(Record):
-    """What a command in a container gave. Output past the limit was cut where `truncated` says so."""
-
-    exit_code: int
-    stdout: str
-    stderr: str
-    truncated: bool = False
 
 
 @dataclass(slots=True)
