@@ -13,9 +13,9 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
 
-from control.api import containers, events, health, history, images, memberships, networks, volumes
 from control.api.problems import HANDLERS, problem_response
 from control.api.requests import Requests
+from control.api.routes import ROUTES
 from control.api.state import State
 from control.auth import Gate, on_refusal
 from control.engine import Engine
@@ -72,16 +72,7 @@ def create_app(settings: Settings, store: Store, token: str, *, on_start: Callab
             await memory.close()
 
     app = Starlette(
-        routes=[
-            *health.routes,
-            *memberships.routes,
-            *networks.routes,
-            *containers.routes,
-            *volumes.routes,
-            *images.routes,
-            *events.routes,
-            *history.routes,
-        ],
+        routes=ROUTES,
         middleware=[
             Middleware(
                 AuthenticationMiddleware,
