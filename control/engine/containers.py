@@ -26,6 +26,7 @@ from control.records import (
     Container,
     ContainerRef,
     Endpoint,
+    EndpointOptions,
     Membership,
     MembershipState,
     Mount,
@@ -36,6 +37,9 @@ from control.wanted import WantedContainer, WantedEndpoint
 
 LIVE: Final = frozenset({"running", "paused", "restarting"})
 """States in which a container may have live endpoints."""
+
+WITHOUT_DNS: Final = frozenset({"bridge", "host", "none"})
+"""The engine's own networks, which have no DNS."""
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 
@@ -82,6 +86,7 @@ def container_of(raw: Mapping[str, Any]) -> Container:
 
 def memberships_of(container: ContainerRef, status: str, networks: Mapping[str, Any]) -> tuple[Membership, ...]:
     """The networks of a container, from `NetworkSettings.Networks` of its inspect, by name."""
+    short = container.id[:12]
     found = []
     for name, entry in sorted(networks.items()):
         live = status in LIVE and bool(entry.get("EndpointID"))
@@ -101,12 +106,42 @@ def memberships_of(container: ContainerRef, status: str, networks: Mapping[str, 
                         # Up to 25 the engine adds the short id to the aliases; since 26 it is in DNSNames alone.
                         alias
                         for alias in entry.get("Aliases") or ()
-                        if alias != container.id[:12]
+                        if alias != short
                     ),
                 ),
+                wanted=_options_of(entry, short, live=live),
+                dns_names=_dns_names(name, entry, container),
             )
         )
     return tuple(found)
+
+
+def _options_of(entry: Mapping[str, Any], short: str, *, live: bool) -> EndpointOptions:
+    """What an endpoint is configured with. `short` is what the engine adds to the aliases by itself.
+
+    An endpoint that lives shows the address that it has in the place of the MAC that it may want, so that is told of
+    those alone that do not.
+    """
+    addresses = entry.get("IPAMConfig") or {}
+    return EndpointOptions(
+        aliases=tuple(alias for alias in entry.get("Aliases") or () if alias != short),
+        ipv4=addresses.get("IPv4Address") or None,
+        ipv6=addresses.get("IPv6Address") or None,
+        link_local=tuple(addresses.get("LinkLocalIPs") or ()),
+        mac=(None if live else entry.get("MacAddress")) or None,
+        links=tuple(entry.get("Links") or ()),
+        gateway_priority=entry.get("GwPriority"),
+        options=entry.get("DriverOpts") or {},
+    )
+
+
+def _dns_names(network: str, entry: Mapping[str, Any], container: ContainerRef) -> tuple[str, ...]:
+    """What the engine's DNS answers to on a network: what it says from API 1.44 on, before that what it does."""
+    if network in WITHOUT_DNS:
+        return ()
+    told = entry.get("DNSNames")
+    names = told if told is not None else (container.name, *(entry.get("Aliases") or ()), container.id[:12])
+    return tuple(dict.fromkeys(name for name in names if name))
 
 
 def ports_of(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[Port, ...]:

@@ -40,8 +40,17 @@ def _pool(pool: WantedPool) -> dict[str, Any]:
 
 def endpoint_config(wanted: WantedEndpoint) -> dict[str, Any]:
     """An `EndpointSettings`; what is not wanted is left to the engine."""
-    addresses = _present(IPv4Address=wanted.ipv4, IPv6Address=wanted.ipv6)
-    return _present(Aliases=_list(wanted.aliases), IPAMConfig=addresses or None)
+    addresses = _present(
+        IPv4Address=wanted.ipv4, IPv6Address=wanted.ipv6, LinkLocalIPs=_list(wanted.link_local or None)
+    )
+    return _present(
+        Aliases=_list(wanted.aliases),
+        Links=_list(wanted.links),
+        MacAddress=wanted.mac,
+        GwPriority=wanted.gateway_priority,
+        DriverOpts=wanted.options,
+        IPAMConfig=addresses or None,
+    )
 
 
 def container_config(wanted: WantedContainer, *, network_mode: str, endpoint: WantedEndpoint | None) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from control.records.events import (
     Source,
 )
 from control.records.images import Image
-from control.records.networks import AddressPool, Ipam, Membership, Network, NetworkDetail, NetworkName
+from control.records.networks import AddressPool, EndpointOptions, Ipam, Membership, Network, NetworkDetail, NetworkName
 from control.records.volumes import Volume
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "ContainerRef",
     "ContainerRun",
     "Endpoint",
+    "EndpointOptions",
     "EngineEvent",
     "Event",
     "ExecResult",

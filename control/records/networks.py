@@ -12,13 +12,34 @@ class NetworkName(Record):
     name: str
 
 
+class EndpointOptions(Record):
+    """How a container is to be on a network, as far as the engine keeps and tells it: what was asked for and outlives
+    a stop, beside the operational values in `Endpoint`. Null: the engine chooses, or does not tell.
+
+    `link_local` are further addresses of the endpoint; `links` are `CONTAINER:ALIAS`; the endpoint with the highest
+    `gateway_priority` gives the default route (told by API 1.48 and later); `options` are the driver's.
+    """
+
+    aliases: tuple[str, ...] = ()
+    ipv4: str | None = None
+    ipv6: str | None = None
+    link_local: tuple[str, ...] = ()
+    mac: str | None = None
+    links: tuple[str, ...] = ()
+    gateway_priority: int | None = None
+    options: dict[str, str] = {}
+
+
 class Membership(Record):
-    """One container on one network."""
+    """One container on one network: `wanted` is what it is configured with, `endpoint` what it has while it is
+    connected, `dns_names` what the others of the network can call it by."""
 
     network: NetworkName
     container: ContainerRef
     state: MembershipState
     endpoint: Endpoint
+    wanted: EndpointOptions = EndpointOptions()
+    dns_names: tuple[str, ...] = ()
 
 
 class AddressPool(Record):

@@ -4,7 +4,7 @@ Docker takes names such as `a b`, `-x` and `x/y`, and fields that it does not kn
 """
 
 from control.wanted.containers import WantedContainer, WantedExec, WantedMount, WantedPort
-from control.wanted.endpoints import WantedAttachment, WantedEndpoint
+from control.wanted.endpoints import WantedAttachment, WantedEndpoint, WantedMembership
 from control.wanted.images import WantedBuild
 from control.wanted.networks import WantedIpam, WantedNetwork, WantedPool
 from control.wanted.values import Filled, ImageName, Wanted
@@ -20,6 +20,7 @@ __all__ = [
     "WantedEndpoint",
     "WantedExec",
     "WantedIpam",
+    "WantedMembership",
     "WantedMount",
     "WantedNetwork",
     "WantedPool",

@@ -3,7 +3,7 @@
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 MAX_NAME = 128
 
@@ -36,6 +36,8 @@ def _address(value: object) -> object:
 
 
 def _address6(value: object) -> object:
+    if isinstance(value, str) and "%" in value:
+        raise ValueError("an address without a zone is needed: leave out the % and what follows it")
     return str(IPv6Address(value)) if isinstance(value, str) else value
 
 
@@ -52,10 +54,35 @@ def _any_address(value: object) -> object:
     return _address6(value) if ":" in value else _address(value)
 
 
-Ipv4 = Annotated[str, BeforeValidator(_address)]
-Ipv6 = Annotated[str, BeforeValidator(_address6)]
+Ipv4 = Annotated[str, BeforeValidator(_address), Field(json_schema_extra={"format": "ipv4"})]
+Ipv6 = Annotated[str, BeforeValidator(_address6), Field(json_schema_extra={"format": "ipv6"})]
 Ip = Annotated[str, BeforeValidator(_any_address)]
 Subnet = Annotated[str, BeforeValidator(_subnet)]
+LinkLocal = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(169\.254(\.(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){2}"
+        r"|[fF][eE]80::[0-9a-fA-F]{1,4}(:[0-9a-fA-F]{1,4}){0,3})$"
+    ),
+    AfterValidator(_any_address),
+]
+"""An address of 169.254.0.0/16 or fe80::/64."""
+
+Mac = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){5}$"),
+    AfterValidator(str.lower),
+]
+"""The hardware address of one interface: no multicast address."""
+
+LinkTo = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*(:[a-zA-Z0-9]([a-zA-Z0-9_.-]*[a-zA-Z0-9])?)?$", max_length=512
+    ),
+]
+"""`CONTAINER` or `CONTAINER:ALIAS`."""
+
 PortNumber = Annotated[int, Field(ge=1, le=65_535)]
 
 
