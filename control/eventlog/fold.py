@@ -253,6 +253,9 @@ class Fold:
         if known.owed:
             self._register.clear_owed(pair)
             return []
+        asked = self._register.ledger.peek(pair.network, pair.container, heard.event.time, up=False)
+        if asked is not None and asked.network is not None and asked.container is not None:
+            return self._move(pair, ABSENT, heard, Cause.EXTERNAL)  # just this was asked for
         starting = life is not None and life.starting
         container = heard.glimpse.container if heard.glimpse else None
         if heard.glimpse is not None and (container is None or heard.glimpse.entry(pair.network) is not None):

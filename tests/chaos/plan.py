@@ -135,7 +135,8 @@ class _Generator:
     def __init__(self, chance: random.Random, amounts: Amounts) -> None:
         self.chance = chance
         self.amounts = amounts
-        self.containers = {f"c{number}": _Guess() for number in range(amounts.containers)}
+        # No hexadecimal digits: Docker takes `c5` for the id that begins so where no container is called so.
+        self.containers = {f"w{number}": _Guess() for number in range(amounts.containers)}
         self.networks = {f"n{number}": False for number in range(amounts.networks)}
         self.numbers = iter(range(1, 10**9))
 

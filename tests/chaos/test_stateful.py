@@ -29,7 +29,7 @@ EXAMPLES: Final = int(os.environ.get("CHAOS_EXAMPLES", "5"))
 STEPS: Final = int(os.environ.get("CHAOS_STEPS", "20"))
 SETTLE: Final = 20.0
 
-BOXES = st.sampled_from(["c0", "c1"])
+BOXES = st.sampled_from(["w0", "w1"])
 NETS = st.sampled_from(["n0", "n3"])
 VIAS: st.SearchStrategy[Via] = st.sampled_from(["api", "socket"])
 

@@ -524,6 +524,17 @@ def test_a_disconnect_while_down_of_what_was_connected_while_down(state: str, de
     ) == ["30 mynet db absent>connected external #2", "40 mynet db connected>absent external #2"]
 
 
+@pytest.mark.parametrize(("state", "look"), [("created", "gone"), ("exited", "gone"), ("exited", "exited mynet")])
+def test_a_disconnect_while_down_that_was_asked_for(state: str, look: str) -> None:
+    """What was asked for here and told within its time happened, whatever a late look shows: the container removed or
+    connected again since."""
+    told = Telling(f"db {state} mynet")
+    told.asked("network.disconnect", 29, 36, network="mynet", container="db")
+    assert told.tell(f"30 D mynet db | {look}\n40 destroy db") == [
+        "30 mynet db configured>absent request:network.disconnect"
+    ]
+
+
 # Starts that fail
 
 
