@@ -25,20 +25,17 @@ from control.api.http import (
 from control.api.methods import by_method
 from control.api.operations import operation
 from control.api.state import engine_of, state_of
-from control.engine.events import engine_time
 from control.errors import (
     AddressConflict,
     Ambiguous,
     InUse,
     NameTaken,
     NetworkModeConflict,
-    NotRunning,
     PortTaken,
     StartFailed,
 )
-from control.instants import Instant
-from control.records import Container, ContainerLogs, ContainerRun, ExecResult, NetworkName, Port
-from control.wanted import WantedContainer, WantedEndpoint, WantedExec
+from control.records import Container, ContainerRun, NetworkName, Port
+from control.wanted import WantedContainer, WantedEndpoint
 
 LINKS_WARNING = (
     "links are deprecated by Docker and work one way only: put both containers on a network of your own, where "
@@ -67,18 +64,6 @@ class RemoveQuery(Query):
 
     force: bool = False
     volumes: bool = False
-
-
-class LogsQuery(Query):
-    """What to show of a container's output. `since` and `until` are RFC 3339. The engine counts the lines of `tail`
-    over both streams, before it leaves one out."""
-
-    tail: Annotated[int, Field(ge=0, le=1_000_000)] = 1000
-    since: Instant | None = None
-    until: Instant | None = None
-    timestamps: bool = False
-    stdout: bool = True
-    stderr: bool = True
 
 
 def given_name(image: str) -> str:
@@ -157,15 +142,6 @@ async def stop_container(request: Request, query: StopQuery) -> Response:
     return reply(await containers.inspect(container.id))
 
 
-@operation(action="container.exec", answers={200: ExecResult}, problems=(NotRunning, StartFailed))
-async def exec_in_container(request: Request, wanted: WantedExec) -> Response:
-    """Exit code and output of a command, when it has ended. A command that fails is no error of this call."""
-    engine = engine_of(request)
-    container = await engine.containers.resolve(request.path_params["container"])
-    await asking(request, container=container)
-    return reply(await engine.execs.run(container.id, wanted))
-
-
 @operation(answers={200: Page[Port]})
 async def show_ports(request: Request) -> Response:
     """Ports, exposed and published."""
@@ -173,37 +149,10 @@ async def show_ports(request: Request) -> Response:
     return reply_items(container.ports, None)
 
 
-@operation(answers={200: ContainerLogs})
-async def show_logs(request: Request, query: LogsQuery) -> Response:
-    """What the container wrote, the end of it."""
-    state = state_of(request)
-    containers = state["engine"].containers
-    container = await containers.resolve(request.path_params["container"])
-    options = {
-        "tail": str(query.tail),
-        "timestamps": str(query.timestamps).lower(),
-        "stdout": str(query.stdout).lower(),
-        "stderr": str(query.stderr).lower(),
-    }
-    for key, instant in (("since", query.since), ("until", query.until)):
-        if instant is not None:
-            options[key] = engine_time(instant)
-    output = await containers.logs(container.id, limit=state["settings"].output_limit, **options)
-    return reply(
-        ContainerLogs(
-            stdout=output.stdout.decode(errors="replace"),
-            stderr=output.stderr.decode(errors="replace"),
-            truncated=output.truncated,
-        )
-    )
-
-
 routes = [
     Route("/containers", by_method(GET=list_containers, POST=run_container)),
     Route("/containers/{container}", by_method(GET=inspect_container, DELETE=remove_container)),
     Route("/containers/{container}/start", by_method(POST=start_container)),
     Route("/containers/{container}/stop", by_method(POST=stop_container)),
-    Route("/containers/{container}/exec", by_method(POST=exec_in_container)),
     Route("/containers/{container}/ports", by_method(GET=show_ports)),
-    Route("/containers/{container}/logs", by_method(GET=show_logs)),
 ]

@@ -4,13 +4,15 @@ from typing import Final
 
 from starlette.routing import BaseRoute
 
-from control.api import containers, events, health, history, images, memberships, networks, volumes
+from control.api import containers, events, execs, health, history, images, logs, memberships, networks, volumes
 
 ROUTES: Final[list[BaseRoute]] = [
     *health.routes,
     *memberships.routes,
     *networks.routes,
     *containers.routes,
+    *logs.routes,
+    *execs.routes,
     *volumes.routes,
     *images.routes,
     *events.routes,
