@@ -256,22 +256,29 @@ class Fold:
         asked = self._register.ledger.peek(pair.network, pair.container, heard.event.time, up=False)
         if asked is not None and asked.network is not None and asked.container is not None:
             return self._move(pair, ABSENT, heard, Cause.EXTERNAL)  # just this was asked for
-        starting = life is not None and life.starting
-        container = heard.glimpse.container if heard.glimpse else None
-        if heard.glimpse is not None and (container is None or heard.glimpse.entry(pair.network) is not None):
-            # A start that failed takes back what it had not told, and an end may be told after it was taken. Else it
-            # was connected again or removed since: of the former nothing is told, and a comparison finds it. (As
-            # measured on 20.10: later ones may tell of an end so.)
-            time = heard.event.time
-            ended = life is not None and life.ended is not None and time - life.ended < 2 * SECOND
-            fresh = time - known.since < SECOND // 2  # told again, of what it was told of
-            failed = container is not None and container.error is not None
-            starting = starting or ended or fresh or failed or not self._trait.death_first
-        elif container is not None:
-            starting = False
-        if starting:
+        if self._took_back(pair, known, life, heard):
             return []
         return self._move(pair, ABSENT, heard, Cause.EXTERNAL)
+
+    def _took_back(self, pair: Pair, known: Known, life: Life | None, heard: Heard) -> bool:
+        """Whether this tells of what had not been told, or tells it again, and the container is still to join."""
+        starting = life is not None and life.starting
+        container = heard.glimpse.container if heard.glimpse else None
+        if heard.glimpse is None:
+            return starting
+        if container is None and self._trait.death_first:
+            # Removed since. What its end owed was told before, so nothing but a failed start would tell of it again.
+            return starting
+        if container is not None and heard.glimpse.entry(pair.network) is None:
+            return False
+        # A start that failed takes back what it had not told, and an end may be told after it was taken. Else it was
+        # connected again since: of that nothing is told, and a comparison finds it. (As measured on 20.10: later ones
+        # may tell of an end so.)
+        time = heard.event.time
+        ended = life is not None and life.ended is not None and time - life.ended < 2 * SECOND
+        fresh = time - known.since < SECOND // 2  # told again, of what it was told of
+        failed = container is not None and container.error is not None
+        return starting or ended or fresh or failed or not self._trait.death_first
 
     def _ends(self, pair: Pair, heard: Heard, later: Sequence[Heard]) -> bool:
         ended = has_ended(pair, heard.glimpse)

@@ -535,6 +535,16 @@ def test_a_disconnect_while_down_that_was_asked_for(state: str, look: str) -> No
     ]
 
 
+@pytest.mark.parametrize("state", ["created", "exited"])
+def test_a_disconnect_while_down_of_what_was_removed_since(state: str) -> None:
+    """Soon after its end and just before its removal: it left the network by a step of its own."""
+    told = twenty(f"db {state} mynet") if state == "created" else twenty(RUNNING)
+    end = "" if state == "created" else "30 kill db 15\n31 die db 0\n32 D mynet db\n33 stop db\n"
+    steps = told.tell(f"{end}40 D mynet db | gone\n50 destroy db")
+    assert steps[-1] == "40 mynet db configured>absent external"
+    assert len(steps) == (1 if state == "created" else 2)
+
+
 # Starts that fail
 
 
