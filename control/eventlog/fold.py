@@ -264,7 +264,7 @@ class Fold:
         """Whether this tells of what had not been told, or tells it again, and the container is still to join."""
         starting = life is not None and life.starting
         container = heard.glimpse.container if heard.glimpse else None
-        if heard.glimpse is None:
+        if heard.glimpse is None or heard.glimpse.late:
             return starting
         if container is None and self._trait.death_first:
             # Removed since. What its end owed was told before, so nothing but a failed start would tell of it again.

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 TYPES: Final = ("network", "container")
 REMEMBERED: Final = 1024
 """Digests of events received. The engine holds 256, so these are all that it can ever send again."""
+DISORDER: Final = 20_000_000
+"""Nanoseconds by which an event may be older than one that was delivered before it (13.5 ms on 20.10)."""
 
 TICK: Final = 0.2
 STALLED: Final = 1.0
@@ -256,7 +258,7 @@ class Reader:
         self._on_up(first, restarted)
 
     def _gap(self, session: "Session", *, restarted: bool) -> Entry:
-        begin = self._alive
+        begin = None if self._alive is None else self._alive - DISORDER
         return Entry(
             Kind.GAP,
             session.began,

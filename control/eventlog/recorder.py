@@ -50,6 +50,8 @@ OVERWHELMED: Final = 2_000
 """Events that wait, beyond which no endpoint is looked for."""
 NOTHING: Final = Batch()
 RETRY: Final = 1.0
+LATE: Final = 1.0
+"""Seconds between an event and a look at its container, after which what it shows may be of later steps."""
 BACKOFF: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
 BEHIND: Final = 10.0
 """Seconds for which an event may wait to be recorded before the log counts as behind."""
@@ -266,7 +268,8 @@ class Recorder:
                 heard.glimpse = await self._enricher.container(container)
             if heard.glimpse is not None and heard.glimpse.container is not None:
                 seen = resolved(heard.glimpse.container, self._register.networks)
-                heard.glimpse = Glimpse(seen, heard.glimpse.endpoint)
+                late = heard.glimpse.late or time.monotonic() - heard.received > LATE
+                heard.glimpse = Glimpse(seen, heard.glimpse.endpoint, late)
             later = [it.heard for it in story][1:]
             if not force and (wait := self._waiting.until(heard, later, now)) > 0:
                 self._due[container] = now + wait
@@ -372,13 +375,18 @@ class Recorder:
                 for id_ in changes.networks
             },
             handled=tuple(draft.digests),
-            cursor=draft.cursor,
+            cursor=self._recorded_until(draft.cursor),
             verified=draft.verified,
             engine=draft.engine,
             began=draft.began,
         )
         changes.pairs, changes.lives, changes.networks = set(), set(), set()
         return batch
+
+    def _recorded_until(self, cursor: int | None) -> int | None:
+        """How far all is in the log: what still waits to be folded would be lost with this process."""
+        waiting = [item.heard.event.time for story in self._stories.values() for item in story]
+        return None if cursor is None else min([cursor, *(it - 1 for it in waiting)])
 
     def _failed(self, problem: LogUnavailable) -> None:
         if self._writable:

@@ -21,10 +21,12 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Glimpse:
-    """A look at a container after an event: itself, None where it was gone, and the endpoint that a connect made."""
+    """A look at a container after an event: itself, None where it was gone, and the endpoint that a connect made.
+    `late`: so long after it that what it shows may be of later steps."""
 
     container: Container | None
     endpoint: Endpoint | None = None
+    late: bool = False
 
     def entry(self, network: str) -> MembershipState | None:
         """What the container's own inspect says of a network."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from control import instants
 from control.records import Kind, Source
 from tests.control.eventlog.hand import Hand, Recording, brief, standing, until
 from tests.support.engine import EngineRefused, PrivateEngine
@@ -227,6 +228,26 @@ async def test_what_happened_while_away_is_learned_later(hand: Hand, recording: 
         "mynet db connected>configured stop (replay)",
     ]
     assert not [record for record in records if record.kind is Kind.GAP]
+
+
+async def test_what_waits_at_the_end_is_not_taken_for_recorded(hand: Hand, recording: Recording) -> None:
+    """A death waits for what tells its reason. Where control ends meanwhile, a gap would begin before it."""
+    async with recording.running():
+        db = await hand.run("db")
+        await recording.grown(2)
+        await hand.call("POST", f"/containers/{db}/kill")
+        await hand.network("later")
+        async with asyncio.timeout(10):
+            while not await recording.records(kinds=(Kind.NETWORK_CREATE,)):  # noqa: ASYNC110  (it is in the file)
+                await asyncio.sleep(0.005)
+    shown = await hand.call("GET", f"/containers/{db}/json")
+    died = instants.parse(shown["State"]["FinishedAt"])
+    recorded = {event.kind for event in await recording.records()}
+    checkpoint = await recording.store.checkpoint()
+    assert Kind.NETWORK_CREATE in recorded
+    assert checkpoint.cursor is not None
+    # FinishedAt is set just before the event goes out (measured: by 20 ms at most).
+    assert Kind.CONTAINER_DIE in recorded or checkpoint.cursor < died + 50_000_000
 
 
 async def test_what_the_engine_forgot_is_found_by_comparison(hand: Hand, recording: Recording) -> None:
