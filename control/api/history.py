@@ -1,7 +1,6 @@
 """Who was on what, and with whom, at any instant of the past: answered from the log alone, of what is gone too."""
 
 import sqlite3
-from collections.abc import Callable
 from typing import Final
 
 import orjson
@@ -110,28 +109,31 @@ class OverlapQuery(Paging):
 
 async def members_at(request: Request, reference: str, query: AtQuery) -> Response:
     """The containers that were on a network at an instant."""
-    return await _at(request, "network", reference, query, lambda stay: (stay.container.name or "", stay.container.id))
+    return await _at(request, "network", reference, query)
 
 
 async def networks_at(request: Request, reference: str, query: AtQuery) -> Response:
     """The networks that a container was on at an instant."""
-    return await _at(request, "container", reference, query, lambda stay: (stay.network.name, stay.network.id))
+    return await _at(request, "container", reference, query)
 
 
-async def _at(
-    request: Request, table: str, reference: str, query: AtQuery, key: Callable[[Stay], cursors.Key]
-) -> Response:
+async def _at(request: Request, table: str, reference: str, query: AtQuery) -> Response:
     assert query.at is not None  # noqa: S101  (without it the engine is asked)
     at: int = query.at
 
-    def ask(connection: sqlite3.Connection) -> tuple[list[Stay], Horizon]:
+    def ask(connection: sqlite3.Connection) -> tuple[list[Stay], str | None, Horizon]:
         keys = timetravel.keys_of(connection, table, reference)
-        found = timetravel.stays(connection, table, keys, at, at + 1) if keys else []
-        _one_of(table, reference, keys, {_id_of(table, stay) for stay in found})
-        return found, timetravel.horizon(connection, table, keys, at, at + 1)
+        places = timetravel.places(connection, table, keys, at) if keys else []
+        _one_of(table, reference, keys, {keys[place.own] for place in places})
+        # Hundreds may have been there: all is looked up only of those that the page has.
+        page, following = cursors.page(
+            places, key=lambda place: (place.name, place.id), after=query.after, limit=query.limit
+        )
+        stays = timetravel.whole(connection, table, page)
+        stays.sort(key=lambda stay: _other(table, stay))
+        return stays, following, timetravel.horizon(connection, table, keys, at, at + 1)
 
-    found, seen = await state_of(request)["store"].ask(ask)
-    page, following = cursors.page(found, key=key, after=query.after, limit=query.limit)
+    page, following, seen = await state_of(request)["store"].ask(ask)
     items = orjson.dumps([_then(stay, at) for stay in page])
     told = orjson.dumps({"next": following, "at": render(at), **_told(request, seen, at, at)})
     return Response(b'{"items":%b,%b' % (items, told[1:]), media_type="application/json")
@@ -214,8 +216,9 @@ def _one_of(table: str, reference: str, keys: dict[int, str], there: set[str]) -
         )
 
 
-def _id_of(table: str, stay: Stay) -> str:
-    return stay.network.id if table == "network" else stay.container.id
+def _other(table: str, stay: Stay) -> cursors.Key:
+    ref = stay.container if table == "network" else stay.network
+    return ref.name or "", ref.id
 
 
 def _told(request: Request, seen: Horizon, since: int | None, until: int | None) -> dict[str, object]:

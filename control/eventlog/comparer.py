@@ -17,7 +17,7 @@ from control.eventlog import lines, look
 from control.eventlog.clock import EngineClock
 from control.eventlog.entries import Known
 from control.eventlog.findings import differences
-from control.eventlog.inbox import Compared, Inbox
+from control.eventlog.inbox import OVERWHELMED, Compared, Inbox
 from control.eventlog.register import Register
 from control.eventlog.standing import Pair, Shown
 from control.records import MembershipState
@@ -32,6 +32,9 @@ PATIENCE: Final = 5.0
 """Seconds after which the containers of a burst that does not end are compared all the same."""
 SETTLE: Final = 0.25
 """Seconds that the event of a difference is waited for, after the engine has shown that nothing is under way."""
+BEHIND: Final = 60.0
+"""Seconds after which all is compared even though much waits to be recorded. Until then it would be work for nothing:
+what is being told of is in doubt."""
 RETRY: Final = 1.0
 MANY: Final = 200
 """Containers of one burst beyond which all are compared."""
@@ -62,7 +65,8 @@ class Comparer:
         self._session = 0
         self._compared = -1
         self._first = self._boot = False
-        self._whole_due = 0.0
+        self._whole_due = self._whole_began = 0.0
+        self._overwhelmed = -QUIET
         self._touched: set[str] = set()
         self._touched_first = self._touched_last = 0.0
         self._since: set[str] = set()
@@ -111,7 +115,11 @@ class Comparer:
         while True:
             await self._up.wait()
             now = time.monotonic()
-            if now >= self._whole_due:
+            if len(self._inbox) >= OVERWHELMED:
+                self._overwhelmed = now
+            if self.settled and now - self._overwhelmed < QUIET and now - self._whole_began < BEHIND:
+                pass
+            elif now >= self._whole_due:
                 await self._everything()
             elif self._touched and (now - self._touched_last > QUIET or now - self._touched_first > PATIENCE):
                 taken, self._touched = self._touched, set()
@@ -128,6 +136,7 @@ class Comparer:
 
     async def _everything(self) -> None:
         session, agrees = self._session, False
+        self._whole_began = time.monotonic()
         self._touched = set()
         with contextlib.suppress(Problem):
             await self._clock.ask(self._engine)

@@ -10,10 +10,14 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from control.eventlog.entries import Entry
 from control.eventlog.standing import Glimpse, Heard, Pair, Shown
 from control.records import Container, NetworkRef
+
+OVERWHELMED: Final = 2_000
+"""Items that wait, beyond which catching up comes first: no endpoint is looked for, and nothing is compared."""
 
 
 @dataclass(slots=True)

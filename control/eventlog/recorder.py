@@ -28,7 +28,7 @@ from control.eventlog.enrich import Enricher
 from control.eventlog.entries import Entry
 from control.eventlog.findings import Findings
 from control.eventlog.fold import Fold, Trait
-from control.eventlog.inbox import Compared, Inbox, Item, Received, Told
+from control.eventlog.inbox import OVERWHELMED, Compared, Inbox, Item, Received, Told
 from control.eventlog.intents import outcome_detail
 from control.eventlog.ledger import KEPT, Asked, Ledger
 from control.eventlog.look import resolved
@@ -46,8 +46,6 @@ if TYPE_CHECKING:
     from control.engine import Engine
 
 BATCH: Final = 1_000
-OVERWHELMED: Final = 2_000
-"""Events that wait, beyond which no endpoint is looked for."""
 NOTHING: Final = Batch()
 RETRY: Final = 1.0
 LATE: Final = 1.0

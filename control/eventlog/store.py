@@ -35,6 +35,9 @@ from control.eventlog.writing import Batch, Writer
 FILE: Final = "events.sqlite3"
 LOCK: Final = "events.lock"
 READERS: Final = 2
+WAL_PAGES: Final = 8_000
+"""Pages in the WAL (33 MB) after which they go into the file. A thousand records change a page of each container's
+index, which are the same by the next thousand: with SQLite's 1,000 each was written anew with every transaction."""
 TAIL: Final = 1_000
 """Newest records kept in memory."""
 TAIL_BYTES: Final = 2_000_000
@@ -148,7 +151,13 @@ class Store:
 
         def asked() -> T:
             try:
-                return question(self._reader())
+                connection = self._reader()
+                connection.execute("BEGIN")  # all statements of one question see one state of the log
+                try:
+                    return question(connection)
+                finally:
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
             except sqlite3.Error:
                 self._forget_reader()  # the file may be another one by the next question
                 raise
@@ -247,6 +256,7 @@ class Store:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = FULL")
                 connection.execute("PRAGMA cache_size = -8000")
+                connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
                 schema.migrate(connection, STEPS)
                 self._writer = Writer(connection)
                 self._last = self._writer.last

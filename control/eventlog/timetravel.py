@@ -48,6 +48,18 @@ class Stay:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Who was there at an instant, and no more: id and name of the time, and the keys by which `whole` finds the rest
+    (`interval` None: it goes on)."""
+
+    own: int
+    other: int
+    interval: int | None
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Gap:
     """A stretch of time in which something may be missing from the log."""
 
@@ -86,15 +98,63 @@ _STAY: Final = """
 """
 
 _STAYS: Final = """
-    SELECT network, container, state, since AS began, seq AS began_seq, NULL AS ended, NULL AS ended_seq, endpoint
+    SELECT NULL AS key, network, container, state, since AS began, seq AS began_seq, NULL AS ended, NULL AS ended_seq,
+        endpoint
     FROM membership WHERE {column} IN ({keys}) AND since < :until
     UNION ALL
-    SELECT network, container, state, began, began_seq, ended, ended_seq, endpoint
+    SELECT key, network, container, state, began, began_seq, ended, ended_seq, endpoint
     FROM (WITH RECURSIVE span(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM span WHERE n < {spans}) SELECT n FROM span) x
     CROSS JOIN interval i
     WHERE i.{column} IN ({keys}) AND i.span = x.n
     AND i.began > :since - (1 << x.n) AND i.began < :until AND i.ended > :since
 """
+
+
+_PLACE: Final = """
+    SELECT s.{column}, s.{other}, s.key, i.id, x.name
+    FROM ({places}) s
+    JOIN {other} i ON i.key = s.{other}
+    LEFT JOIN {other}_name x ON x.key = coalesce(
+        (SELECT CASE WHEN min(key) = max(key) THEN min(key) END FROM {other}_name WHERE {other} = s.{other}),
+        (SELECT {other} FROM event WHERE seq = s.began_seq), (SELECT {other} FROM event WHERE seq = s.ended_seq),
+        (SELECT max(key) FROM {other}_name WHERE {other} = s.{other}))
+"""
+"""A record is looked up only for what has borne more names than one: that is what takes the time."""
+
+_THESE: Final = """
+    SELECT network, container, state, since AS began, seq AS began_seq, NULL AS ended, NULL AS ended_seq, endpoint
+    FROM membership
+    WHERE {column} IN (SELECT value FROM json_each(:own)) AND {other} IN (SELECT value FROM json_each(:open))
+    UNION ALL
+    SELECT network, container, state, began, began_seq, ended, ended_seq, endpoint
+    FROM interval WHERE key IN (SELECT value FROM json_each(:ended))
+"""
+
+
+def places(connection: sqlite3.Connection, column: str, keys: Iterable[int], at: int) -> list[Place]:
+    """Who was there at an instant, on these networks or containers (`column`), in no order."""
+    other = _other(column)
+    marks = ", ".join(str(int(key)) for key in keys)
+    within = _STAYS.format(column=column, keys=marks, spans=SPANS)
+    query = _PLACE.format(places=within, column=column, other=other)
+    rows = connection.execute(query, {"since": max(at, -(2**61)), "until": at + 1})
+    return [Place(own, key, interval, unpacked(id_), name or "") for own, key, interval, id_, name in rows]
+
+
+def whole(connection: sqlite3.Connection, column: str, those: Sequence[Place]) -> list[Stay]:
+    """All that the log has of these. In one transaction with `places`."""
+    going = [it for it in those if it.interval is None]
+    given = {
+        "own": orjson.dumps(sorted({it.own for it in going})).decode(),
+        "open": orjson.dumps([it.other for it in going]).decode(),
+        "ended": orjson.dumps([it.interval for it in those if it.interval is not None]).decode(),
+    }
+    query = _STAY.format(stays=_THESE.format(column=column, other=_other(column)))
+    return [_stay(row) for row in connection.execute(query, given)]
+
+
+def _other(column: str) -> str:
+    return "container" if column == "network" else "network"
 
 
 def stays(connection: sqlite3.Connection, column: str, keys: Iterable[int], since: int, until: int) -> list[Stay]:

@@ -4,8 +4,9 @@ Nothing here begins or ends a transaction.
 """
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Final
 
 import orjson
@@ -20,6 +21,9 @@ HANDLED_KEPT: Final = 1024
 
 CACHED: Final = 20_000
 """Keys remembered of each kind: a bound on memory. What is forgotten is looked up again."""
+
+ROWS: Final = 50
+"""Rows that one statement takes: for each, Python lets its lock go, and has to wait for it while the loop folds."""
 
 _KIND: Final = {kind: place for place, kind in enumerate(KINDS)}
 _STATE: Final[dict[MembershipState | None, int | None]] = {
@@ -94,9 +98,9 @@ class Writer:
                 self._interval(last, entry, intervals)
             elif entry.kind is Kind.REQUEST:
                 self._intent(last, entry)
-        execute, many = self._connection.execute, self._connection.executemany
-        many("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
-        many("INSERT INTO interval VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)", intervals)
+        execute = self._connection.execute
+        self._insert("INSERT INTO event", rows)
+        self._insert("INSERT INTO interval", intervals)
         self._memberships(batch)
         for network, (ref, there) in batch.networks.items():
             key = self._id("network", network)
@@ -112,8 +116,8 @@ class Writer:
                 execute("INSERT OR REPLACE INTO life VALUES (?, ?, ?)", (key, self._name(name), life_text(life)))
         kept = batch.handled[-HANDLED_KEPT:]
         first = self._handled + len(batch.handled) - len(kept)
-        many(
-            "INSERT OR REPLACE INTO handled VALUES (?, ?, ?)",
+        self._insert(
+            "INSERT OR REPLACE INTO handled",
             [(number % HANDLED_KEPT, number, it) for number, it in enumerate(kept, first)],
         )
         execute(
@@ -157,6 +161,7 @@ class Writer:
             span = (ended - held.since).bit_length()
             intervals.append(
                 (
+                    None,
                     network,
                     container,
                     _STATE[held.state],
@@ -201,8 +206,21 @@ class Writer:
                     (*keys, self._name(network), self._name(container), _STATE[known.state], known.since, began,
                      self._endpoint(known.endpoint), int(known.owed))
                 )  # fmt: skip
-        self._connection.executemany("DELETE FROM membership WHERE network = ? AND container = ?", gone)
-        self._connection.executemany("INSERT OR REPLACE INTO membership VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", there)
+        self._many("DELETE FROM membership WHERE", " OR ", "(network = ? AND container = ?)", gone)
+        self._insert("INSERT OR REPLACE INTO membership", there)
+
+    def _insert(self, into: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        if rows:
+            self._many(f"{into} VALUES", ", ", f"({', '.join('?' * len(rows[0]))})", rows)
+
+    def _many(self, statement: str, between: str, each: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Run a statement for rows, ROWS of them at once."""
+        whole = len(rows) - len(rows) % ROWS
+        if whole:
+            text = f"{statement} {between.join([each] * ROWS)}"
+            for first in range(0, whole, ROWS):
+                self._connection.execute(text, tuple(chain.from_iterable(rows[first : first + ROWS])))
+        self._connection.executemany(f"{statement} {each}", rows[whole:])
 
     def _id(self, table: str, id_: str) -> int:
         key = self._ids.get((table, id_))

@@ -136,6 +136,23 @@ def test_at_one_instant_a_container_is_in_one_state(entries: list[Entry], instan
         assert len(there) == len(set(there))
 
 
+@given(movements(), st.lists(times, min_size=1, max_size=6))
+def test_places_and_the_rest_of_them_are_the_stays(entries: list[Entry], instants: list[int]) -> None:
+    """Who was there is the same in two steps, with the names of the time, and the second step takes any of them."""
+    connection = written(entries, 4)
+    for instant in instants:
+        for column, other in (("network", "container"), ("container", "network")):
+            for key in keys(connection, column).values():
+                stays = timetravel.stays(connection, column, [key], instant, instant + 1)
+                places = timetravel.places(connection, column, [key], instant)
+                refs = [getattr(stay, other) for stay in stays]
+                assert sorted((it.id, it.name) for it in places) == sorted((it.id, it.name or "") for it in refs)
+                assert timetravel.whole(connection, column, places) == stays
+                some = places[::2]
+                told = timetravel.whole(connection, column, some)
+                assert sorted(getattr(stay, other).id for stay in told) == sorted(it.id for it in some)
+
+
 @given(movements(), times, times)
 def test_companions_are_who_else_was_connected_meanwhile(entries: list[Entry], since: int, length: int) -> None:
     """To the same network, for some of the time for which this one was, within the stretch."""
