@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from docker.say import Trouble
-from tests.bench import counter, eventlog, tools
+from tests.bench import api, counter, eventlog, tools
 
 
 def main() -> int:
@@ -13,16 +13,20 @@ def main() -> int:
     options.add_argument("--rounds", type=int, default=5, help="measured rounds [5]")
     options.add_argument("--seconds", type=int, default=4, help="seconds of each run [4]")
     options.add_argument("--strict", action="store_true", help="exit 1 where a figure is missed")
-    options.add_argument("--only", choices=("counter", "log"), help="one section alone")
+    options.add_argument("--only", choices=("counter", "log", "api"), help="one section alone")
     options.add_argument("--rows", type=int, default=1_000_000, help="records that the log is filled with [1000000]")
     chosen = options.parse_args()
     met = True
     try:
-        if chosen.only != "log":
+        if chosen.only in {None, "counter"}:
             text, holds = counter.report(counter.measure(rounds=chosen.rounds, seconds=chosen.seconds))
             print(f"## The counter\n\n{text}")  # noqa: T201
             met = met and holds
-        if chosen.only != "counter":
+        if chosen.only in {None, "api"}:
+            text, holds = api.report(api.measure(rounds=chosen.rounds))
+            print(f"## The control API beside the engine's own socket\n\n{text}")  # noqa: T201
+            met = met and holds
+        if chosen.only in {None, "log"}:
             text, holds = eventlog.report(eventlog.measure(rows=chosen.rows))
             print(f"## The event log\n\n{text}")  # noqa: T201
             met = met and holds

@@ -19,6 +19,7 @@ import httpx2
 
 from counter.embedded import LOOPBACK, Mongod, free_port
 from tests.bench import tools
+from tests.bench.figures import Figure, strangers, table
 from tests.bench.load import Run, run
 from tests.support.counting import CounterProcess, eventually
 
@@ -45,16 +46,6 @@ class Server:
     name: str
     url: str
     pid: int
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One promise, what was measured, and whether it holds."""
-
-    text: str
-    wanted: str
-    measured: str
-    holds: bool
 
 
 def measure(*, rounds: int, seconds: int) -> dict[Key, list[Run]]:
@@ -124,11 +115,9 @@ def report(runs: dict[Key, list[Run]]) -> tuple[str, bool]:
     for (name, connections), done in sorted(runs.items(), key=lambda item: (-item[0][1], item[0][0])):
         rate, p50, p99, cpu = (median(getattr(one, field) for one in done) for field in ("rate", "p50", "p99", "cpu"))
         lines.append(f"| {name} | {connections} | {rate:,.0f} | {p50:.2f} | {p99:.2f} | {cpu:.0f} |")
-    lines += ["", "| figure | wanted | median (least-most) | |", "|---|--:|--:|---|"]
     told = list(figures(runs))
-    lines += [f"| {f.text} | {f.wanted} | {f.measured} | {'holds' if f.holds else 'MISSED'} |" for f in told]
-    strangers = median(one.strangers for done in runs.values() for one in done)
-    lines += ["", f"Other programs took {strangers:.0%} of the machine meanwhile: above 5 % trust no figure."]
+    share = median(one.strangers for done in runs.values() for one in done)
+    lines += ["", *table(told, "median (least-most)"), "", strangers(share)]
     return "\n".join(lines), all(figure.holds for figure in told)
 
 

@@ -31,6 +31,7 @@ from control.eventlog.store import FILE
 from control.records import Kind
 from tests.bench import load, tools
 from tests.bench.crowd import Crowd
+from tests.bench.figures import Figure, strangers, table
 from tests.support.control import Control
 from tests.support.fake import FakeEngine, fake_engine
 from tests.support.fake.shapes import rendered
@@ -109,16 +110,6 @@ class Measured:
     bytes_calm: float = 0.0
     known_calm: float = 0.0
     rss: list[float] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One promise, what was measured, and whether it holds."""
-
-    text: str
-    wanted: str
-    measured: str
-    holds: bool
 
 
 class Bench:
@@ -426,8 +417,6 @@ def report(measured: Measured) -> tuple[str, bool]:
         ("peak resident memory, MB, full / calm", " / ".join(f"{one:.0f}" for one in measured.rss)),
     )
     lines = ["| seen | |", "|---|--:|", *(f"| {text} | {value} |" for text, value in seen)]
-    lines += ["", "| figure | wanted | measured | |", "|---|--:|--:|---|"]
     told = list(figures(measured))
-    lines += [f"| {f.text} | {f.wanted} | {f.measured} | {'holds' if f.holds else 'MISSED'} |" for f in told]
-    lines += ["", f"Other programs took {measured.strangers:.0%} of the machine meanwhile: above 5 % trust no figure."]
+    lines += ["", *table(told, "measured"), "", strangers(measured.strangers)]
     return "\n".join(lines), all(figure.holds for figure in told)

@@ -4,20 +4,23 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
-def test_measures_and_tells() -> None:
+@pytest.mark.parametrize(("section", "figures"), [("counter", 6), ("api", 9)])
+def test_measures_and_tells(section: str, figures: int) -> None:
     """One short round: the table, a row a figure, each met or missed, and exit code 0 either way."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.bench", "--only", "counter", "--rounds", "1", "--seconds", "1"],
+        [sys.executable, "-m", "tests.bench", "--only", section, "--rounds", "1", "--seconds", "1"],
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     rows = [line for line in done.stdout.splitlines() if line.endswith(("| holds |", "| MISSED |"))]
-    assert len(rows) == 6, done.stdout
+    assert len(rows) == figures, done.stdout
