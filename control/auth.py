@@ -23,7 +23,9 @@ from starlette.responses import Response
 from control.errors import Forbidden, Problem, Unauthenticated
 
 TOKEN_FILE: Final = "token"  # noqa: S105  (a file's name)
-OPEN_PATHS: Final = frozenset({"/healthz"})
+OPEN_PATHS: Final = frozenset({"/healthz", "/openapi.json", "/docs"})
+"""They tell nothing of the engine or the log, and a browser that reads the documentation can send no token."""
+
 _PREFIX: Final = "pontlevis_"
 
 

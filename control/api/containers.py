@@ -31,6 +31,7 @@ from control.errors import (
     InUse,
     NameTaken,
     NetworkModeConflict,
+    NotFound,
     PortTaken,
     StartFailed,
 )
@@ -84,11 +85,11 @@ async def list_containers(request: Request, query: ListQuery) -> Response:
 @operation(
     action="container.run",
     answers={201: ContainerRun},
-    problems=(Ambiguous, NameTaken, PortTaken, AddressConflict, NetworkModeConflict, StartFailed),
+    problems=(Ambiguous, NameTaken, PortTaken, AddressConflict, NetworkModeConflict, StartFailed, NotFound),
     creates=True,
 )
 async def run_container(request: Request, wanted: WantedContainer) -> Response:
-    """201 with the container and its Location. A run that fails leaves nothing behind."""
+    """Run a container: create it, and start it unless `start` is false. A run that fails leaves nothing behind."""
     state = state_of(request)
     engine = state["engine"]
     hostaccess.check_mounts(wanted.mounts, state["settings"].bind_roots)
@@ -114,7 +115,7 @@ async def inspect_container(request: Request) -> Response:
 
 @operation(action="container.remove", answers={204: None}, problems=(InUse,))
 async def remove_container(request: Request, query: RemoveQuery) -> Response:
-    """204; 409 while it runs, unless forced."""
+    """Remove a container. 409 while it runs, unless forced."""
     containers = engine_of(request).containers
     container = await containers.resolve(request.path_params["container"])
     await asking(request, container=container)

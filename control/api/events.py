@@ -69,7 +69,7 @@ class EventPage(BaseModel):
 
 
 @operation(
-    answers={200: (EventPage, Media(NDJSON, Event), Media(CLOUDEVENTS, CloudEvent))},
+    answers={200: (EventPage, Media(NDJSON, Event), Media(CLOUDEVENTS, CloudEvent, many=True))},
     problems=(LogUnavailable,),
     engine=False,
 )
@@ -149,8 +149,8 @@ async def verify_events(request: Request, query: RangeQuery) -> Response:
 
 @operation(answers={200: Media(NDJSON)}, problems=(LogUnavailable, LogTrimmed), engine=False)
 async def export_events(request: Request, query: RangeQuery) -> Response:
-    """Records by number with what it takes to check them, as NDJSON: a line with the anchor, a record a line, a line
-    with the end. `pontlevis log verify` reads it."""
+    """Records by number with what it takes to check them, as NDJSON. A line with the anchor, a record a line, a line
+    with the end; `pontlevis log verify` reads it."""
     store = state_of(request)["store"]
     anchor, digest = await _start(store, query)
     until = min(query.until or store.last, store.last)

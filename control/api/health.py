@@ -31,13 +31,14 @@ class Readiness(BaseModel):
 
 @operation(answers={200: Alive}, engine=False)
 async def alive(_: Request) -> Response:
-    """200 while the process answers. The one path that needs no token."""
+    """Whether the process answers. Needs no token."""
     return reply(Alive())
 
 
 @operation(answers={200: Readiness, 503: Readiness}, engine=False)
 async def ready(request: Request) -> Response:
-    """200 while the engine answers and the event log follows it, else 503 with what is missing."""
+    """Whether control can do its work. 200 while the engine answers and the event log follows it, else 503 with what
+    is missing."""
     state = state_of(request)
     checks: dict[str, str] = {}
     try:

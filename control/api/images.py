@@ -94,7 +94,7 @@ async def inspect_image(request: Request) -> Response:
 
 @operation(action="image.remove", answers={204: None}, problems=(InUse,))
 async def remove_image(request: Request, query: RemoveQuery) -> Response:
-    """204; 409 while a container uses it."""
+    """Remove an image. 409 while a container uses it."""
     await asking(request, name=request.path_params["image"])
     await engine_of(request).images.remove(request.path_params["image"], force=query.force)
     return no_content()
@@ -106,14 +106,17 @@ async def remove_image(request: Request, query: RemoveQuery) -> Response:
     problems=(BuildFailed,),
     bodies=(Media("application/json", WantedBuild), *(Media(kind) for kind in _TAR_TYPES)),
 )
-async def build_image(request: Request) -> Response:
+async def build_image(request: Request, query: BuildQuery) -> Response:
     """Build an image from a tar in the body, or by JSON from a folder where control runs."""
     state = state_of(request)
     given = require_type(request, "application/json", *_TAR_TYPES)
     # On the data folder's disk: a container's /tmp may be memory.
     context = tempfile.TemporaryFile(dir=state["settings"].data_dir)  # noqa: SIM115  (closed with the build)
     try:
-        wanted = await (_by_path if given == "application/json" else _by_tar)(request, state, context)
+        if given == "application/json":
+            wanted = await _by_path(request, state, context)
+        else:
+            wanted = await _by_tar(request, query, state, context)
         context.seek(0)
         await asking(request, name=wanted.tag)
     except BaseException:
@@ -146,8 +149,7 @@ async def _by_path(request: Request, state: State, context: IO[bytes]) -> Wanted
     return wanted
 
 
-async def _by_tar(request: Request, state: State, context: IO[bytes]) -> WantedBuild:
-    query = read_query(request, BuildQuery)
+async def _by_tar(request: Request, query: BuildQuery, state: State, context: IO[bytes]) -> WantedBuild:
     wanted = WantedBuild(
         tag=query.tag,
         dockerfile=query.dockerfile,

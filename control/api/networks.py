@@ -57,7 +57,7 @@ def _by_name(network: Network) -> tuple[str, str]:
     action="network.create", answers={201: NetworkDetail}, problems=(NameTaken, AddressConflict, NoSwarm), creates=True
 )
 async def create_network(request: Request, wanted: WantedNetwork) -> Response:
-    """201 with the network and its Location."""
+    """Create a network. 201 with the network; its place is in `Location`."""
     await asking(request, name=wanted.name)
     network = await engine_of(request).networks.create(wanted)
     return reply(network, status=201, headers={"Location": f"/networks/{network.id}"})
@@ -73,7 +73,7 @@ async def inspect_network(request: Request) -> Response:
 
 @operation(action="network.remove", answers={204: None}, problems=(Ambiguous, InUse))
 async def remove_network(request: Request, query: RemoveQuery) -> Response:
-    """204; 409 while containers use it, naming them."""
+    """Remove a network. 409 while containers use it, naming them; `force` disconnects them first."""
     networks = engine_of(request).networks
     network = await networks.resolve(request.path_params["network"])
     await asking(request, network=network)

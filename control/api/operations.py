@@ -9,6 +9,7 @@ import inspect
 import typing
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel
@@ -24,11 +25,13 @@ Function = Callable[..., Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """A body in a media type of its own. `model` is the JSON in it, or of each line or message of a stream."""
+    """A body in a media type of its own. `model` is the JSON in it, of each item where it is a list (`many`), or of
+    each line or message of a stream."""
 
     name: str
     model: type[BaseModel] | None = None
     description: str = ""
+    many: bool = False
 
 
 Answer = type[BaseModel] | Media
@@ -41,7 +44,7 @@ class Operation:
 
     `action` is what the log calls it, of what changes something. `creates`: it takes an `Idempotency-Key`.
     `conditional`: it takes an `If-Match`. `engine`: it asks the engine. `bodies` documents what the function reads
-    itself.
+    itself, `headers` which it reads and what they say.
     """
 
     function: Function
@@ -54,6 +57,7 @@ class Operation:
     creates: bool
     conditional: bool
     engine: bool
+    headers: Mapping[str, str]
     parameters: Mapping[str, str]
 
     async def __call__(self, request: Request) -> Response:
@@ -79,6 +83,7 @@ def operation(
     creates: bool = False,
     conditional: bool = False,
     engine: bool = True,
+    headers: Mapping[str, str] = MappingProxyType({}),
 ) -> Callable[[Function], Operation]:
     """Make an operation of an endpoint: `async def name(request, query: SomeQuery, wanted: WantedThing)`."""
 
@@ -94,7 +99,7 @@ def operation(
             else:
                 body, parameters[name] = hint, "body"
         return Operation(
-            function, answers, action, problems, query, body, bodies, creates, conditional, engine, parameters
+            function, answers, action, problems, query, body, bodies, creates, conditional, engine, headers, parameters
         )
 
     return made

@@ -4,10 +4,11 @@ from typing import Final
 
 from starlette.routing import BaseRoute
 
-from control.api import containers, events, execs, health, history, images, logs, memberships, networks, volumes
+from control.api import containers, docs, events, execs, health, history, images, logs, memberships, networks, volumes
 
 ROUTES: Final[list[BaseRoute]] = [
     *health.routes,
+    *docs.routes,
     *memberships.routes,
     *networks.routes,
     *containers.routes,

@@ -40,7 +40,7 @@ async def list_volumes(request: Request, query: ListQuery) -> Response:
 
 @operation(action="volume.create", answers={200: Volume, 201: Volume}, problems=(NameTaken,), creates=True)
 async def create_volume(request: Request, wanted: WantedVolume) -> Response:
-    """201 created, 200 there already just so, 409 there with other options (the engine would say nothing)."""
+    """Create a volume. 200 where there is one just so, 409 where there is one with other options."""
     state = state_of(request)
     hostaccess.check_volume(wanted.driver, wanted.options, state["settings"].bind_roots)
     volumes = state["engine"].volumes
@@ -67,7 +67,7 @@ async def inspect_volume(request: Request) -> Response:
 
 @operation(action="volume.remove", answers={204: None}, problems=(InUse,))
 async def remove_volume(request: Request, query: RemoveQuery) -> Response:
-    """204, and what was in it is gone; 409 while a container uses it."""
+    """Remove a volume, and what is in it. 409 while a container uses it."""
     await asking(request, name=request.path_params["volume"])
     await engine_of(request).volumes.remove(request.path_params["volume"], force=query.force)
     return no_content()

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
+from tests.support.contract import watched
 from tests.support.control import Control, running_control
 from tests.support.engine import PrivateEngine
 
@@ -22,7 +23,8 @@ def control(engine: PrivateEngine, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture
 def api(control: Control, engine: PrivateEngine) -> Iterator[httpx2.Client]:
-    """A client with the token; what the test made on the engine is removed afterwards."""
+    """A client with the token, which holds each answer against the contract; what the test made on the engine is
+    removed afterwards."""
     with control.client() as client:
-        yield client
+        yield watched(client)
     engine.clear()
