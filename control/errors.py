@@ -3,10 +3,11 @@
     Problem
     ├── BadRequest 400            ├── Unauthenticated 401      ├── Forbidden 403
     ├── NotFound 404              ├── MethodNotAllowed 405     ├── Conflict 409 (and its kinds)
-    ├── FollowerStalled 408       ├── LogTrimmed 410           ├── PreconditionFailed 412
+    ├── FollowerStalled 408       ├── ClientGone 408
+    ├── LogTrimmed 410            ├── PreconditionFailed 412
     ├── TooLarge 413              ├── UnsupportedMediaType 415 ├── Invalid 422
-    ├── Internal 500
-    ├── EngineFailed 502          ├── EngineAway 503           ├── EngineTimeout 504
+    ├── UpgradeRequired 426       ├── TooManyTerminals 429     ├── Internal 500
+    ├── EngineFailed 502          ├── EngineAway 503           ├── EngineTimeout 504, CommandTimeout 504
     ├── RegistryAway 502
     ├── LogUnavailable 503        └── MemoryUnavailable 503
 
@@ -175,6 +176,12 @@ class FollowerStalled(Problem):
     status, slug, title = HTTPStatus.REQUEST_TIMEOUT, "follower-stalled", "Nothing was read for too long"
 
 
+class ClientGone(Problem):
+    """The client broke off before its request was done, and what was begun was taken back; told in the log alone."""
+
+    status, slug, title = HTTPStatus.REQUEST_TIMEOUT, "client-gone", "The client broke off"
+
+
 class LogTrimmed(Problem):
     """The event log does not keep the records any more that were asked for."""
 
@@ -227,6 +234,18 @@ class StartFailed(Problem):
     status, slug, title = HTTPStatus.UNPROCESSABLE_ENTITY, "start-failed", "The container can't start"
 
 
+class UpgradeRequired(Problem):
+    """This is spoken over WebSocket alone."""
+
+    status, slug, title = HTTPStatus.UPGRADE_REQUIRED, "upgrade-required", "A WebSocket is needed"
+
+
+class TooManyTerminals(Problem):
+    """As many terminals are open as may be."""
+
+    status, slug, title = HTTPStatus.TOO_MANY_REQUESTS, "too-many-terminals", "Too many terminals are open"
+
+
 class Internal(Problem):
     """A defect of ours. The log has the traceback under the request id; the client has only the id."""
 
@@ -247,6 +266,12 @@ class EngineTimeout(Problem):
     """The engine did not answer in time; whether it did what was asked is not known."""
 
     status, slug, title = HTTPStatus.GATEWAY_TIMEOUT, "engine-timeout", "The Docker Engine did not answer"
+
+
+class CommandTimeout(Problem):
+    """A command in a container took too long; `ended` says whether it was ended, `stdout` and `stderr` what it wrote."""
+
+    status, slug, title = HTTPStatus.GATEWAY_TIMEOUT, "command-timeout", "The command took too long"
 
 
 class RegistryAway(Problem):

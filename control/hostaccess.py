@@ -7,7 +7,7 @@ in a container it sees the host's folders only if they are mounted at the same p
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -17,11 +17,18 @@ from control.wanted import WantedMount
 _REMOTE: Final = frozenset({"nfs", "nfs4", "cifs", "smb3"})
 
 
-def check_mounts(mounts: Iterable[WantedMount], roots: Iterable[Path]) -> None:
-    """Raises Forbidden for a bind mount outside `roots`."""
+def check_mounts(mounts: Iterable[WantedMount], roots: Sequence[Path]) -> tuple[WantedMount, ...]:
+    """The mounts as the engine is to be asked for them: a bind mount of the folder that was checked, with what the path
+    says resolved. Raises Forbidden for one outside `roots`, and for a volume that would be one."""
+    checked = []
     for mount in mounts:
         if mount.type == "bind" and mount.source is not None:
-            allowed_folder(mount.source, roots, "CONTROL_BIND_ROOTS")
+            real = allowed_folder(mount.source, roots, "CONTROL_BIND_ROOTS")
+            checked.append(mount.model_copy(update={"source": str(real)}))
+        else:
+            check_volume(mount.driver or "local", mount.options, roots)
+            checked.append(mount)
+    return tuple(checked)
 
 
 def check_volume(driver: str, options: Mapping[str, str], roots: Iterable[Path]) -> None:

@@ -111,7 +111,7 @@ async def run(engine: Engine, settings: Settings, place: Place, image: str) -> b
         await engine.containers.remove(present[0].id, force=True, volumes=True)
     else:
         say(f"running control as the container {settings.control}, at {settings.url}")
-    await engine.containers.run(asked, [(NetworkName(id=network.id, name=network.name), WantedEndpoint())])
+    await engine.runs.run(asked, [(NetworkName(id=network.id, name=network.name), WantedEndpoint())])
     return True
 
 
@@ -121,7 +121,7 @@ async def failure(engine: Engine, settings: Settings) -> str | None:
         container: Container = await engine.containers.resolve(settings.control)
         if container.state == "running":
             return None
-        output = await engine.containers.logs(container.id, limit=65_536, tail="1", stdout="true", stderr="true")
+        output = await engine.logs.read(container.id, limit=65_536, tail="1", stdout="true", stderr="true")
     except Problem as problem:
         return str(problem)
     return f"{container.state}: {(output.stdout + output.stderr).decode(errors='replace').strip()[-400:]}"

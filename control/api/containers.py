@@ -1,149 +1,123 @@
-"""Containers over HTTP."""
+"""Containers over HTTP: listed, shown and removed. What is run is in `running`, what is done to one in `lifecycle`."""
 
-import re
-import secrets
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, StringConstraints
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from control import hostaccess
+from control.api import cursors
 from control.api.asking import asking
-from control.api.http import (
-    Page,
-    Paging,
-    Query,
-    Several,
-    engine_filters,
-    no_content,
-    reply,
-    reply_items,
-    reply_page,
-)
+from control.api.http import Page, Paging, Query, Several, engine_filters, no_content, reply, reply_items
 from control.api.methods import by_method
 from control.api.operations import operation
+from control.api.running import run_container
 from control.api.state import engine_of, state_of
-from control.errors import (
-    AddressConflict,
-    Ambiguous,
-    InUse,
-    NameTaken,
-    NetworkModeConflict,
-    NotFound,
-    PortTaken,
-    StartFailed,
-)
-from control.records import Container, ContainerRun, NetworkName, Port
-from control.wanted import WantedContainer, WantedEndpoint
+from control.engine.details import detail_of
+from control.engine.listed import Listed
+from control.errors import Ambiguous, InUse, NotFound
+from control.records import Container, ContainerDetail, EngineObject, Port
 
-LINKS_WARNING = (
-    "links are deprecated by Docker and work one way only: put both containers on a network of your own, where "
-    "each finds the other by name"
-)
+State = Literal["created", "restarting", "running", "removing", "paused", "exited", "dead"]
+States = Annotated[tuple[State, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)]
+PortFilter = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9]{1,5}(-[0-9]{1,5})?(/(tcp|udp|sctp))?$"),
+    Field(examples=["80", "8000-8010/tcp"]),
+]
+SEVERAL: Final = "May be given several times: any may match."
 
 
 class ListQuery(Paging):
-    """Filters are the engine's own: `name` is a part of the name, `label` is `key` or `key=value`."""
+    """Filters are the engine's own; all that are given must match."""
 
     all: bool = Field(default=True, description="Stopped ones too.")
-    name: str | None = None
-    status: Literal["created", "restarting", "running", "removing", "paused", "exited", "dead"] | None = None
-    label: Several = Field((), description="May be given several times: all must match.")
-    network: str | None = None
+    id: str | None = Field(None, description="A part of the id.")
+    name: str | None = Field(None, description="A part of the name.")
+    label: Several = Field((), description="`key` or `key=value`. May be given several times: all must match.")
+    status: States = Field((), description=SEVERAL)
+    network: Several = Field((), description=f"A network's name or full id. {SEVERAL}")
+    volume: Several = Field((), description=f"A volume's name, or a place where something is mounted. {SEVERAL}")
+    ancestor: Several = Field((), description=f"The image, or one that it was made from. {SEVERAL}")
+    before: str | None = Field(None, description="A container: those made before it.")
+    since: str | None = Field(None, description="A container: those made after it.")
+    exited: Annotated[int, Field(ge=0, le=255)] | None = Field(None, description="The exit code of those that ended.")
+    health: Literal["starting", "healthy", "unhealthy", "none"] | None = None
+    publish: PortFilter | None = Field(None, description="A port of the container that is published.")
+    expose: PortFilter | None = Field(None, description="A port that is exposed.")
+    is_task: bool | None = Field(None, description="Whether it is a task of a swarm's service.")
 
 
-class StopQuery(Query):
-    """Seconds between the stop signal and the kill; left out, the container's own (10)."""
+class InspectQuery(Query):
+    """What to show."""
 
-    timeout: Annotated[int, Field(ge=0, le=3600)] | None = None
+    raw: bool = Field(default=False, description="The engine's own inspect, as it is, with the environment's values.")
 
 
 class RemoveQuery(Query):
-    """`force` kills a running container first, `volumes` takes its anonymous volumes along."""
+    """What goes along."""
 
-    force: bool = False
-    volumes: bool = False
-
-
-def given_name(image: str) -> str:
-    """A name for a container that is run without one: the log knows by it which request a container came from, even
-    after a crash in between."""
-    plain = re.sub(r"[^a-zA-Z0-9_.-]", "", image.rpartition("/")[2].partition("@")[0].partition(":")[0])
-    return f"{plain.lstrip('_.-') or 'container'}-{secrets.token_hex(4)}"
+    force: bool = Field(default=False, description="Kill it first where it runs.")
+    volumes: bool = Field(default=False, description="Its anonymous volumes too.")
 
 
-@operation(answers={200: Page[Container]})
+@operation(answers={200: Page[Container]}, problems=(NotFound,))
 async def list_containers(request: Request, query: ListQuery) -> Response:
     """Containers, by name."""
-    filters = engine_filters(name=query.name, status=query.status, label=query.label, network=query.network)
-    containers = await engine_of(request).containers.list(stopped=query.all, filters=filters)
-    return reply_page(containers, query, lambda container: (container.name, container.id))
-
-
-@operation(
-    action="container.run",
-    answers={201: ContainerRun},
-    problems=(Ambiguous, NameTaken, PortTaken, AddressConflict, NetworkModeConflict, StartFailed, NotFound),
-    creates=True,
-)
-async def run_container(request: Request, wanted: WantedContainer) -> Response:
-    """Run a container: create it, and start it unless `start` is false. A run that fails leaves nothing behind."""
-    state = state_of(request)
-    engine = state["engine"]
-    hostaccess.check_mounts(wanted.mounts, state["settings"].bind_roots)
-    networks: list[tuple[NetworkName, WantedEndpoint]] = []
-    for attachment in wanted.networks:
-        network = await engine.networks.resolve(attachment.network)
-        networks.append((NetworkName(id=network.id, name=network.name), attachment))
-    if wanted.network_mode is not None and wanted.network_mode.startswith("container:"):
-        target = await engine.containers.resolve(wanted.network_mode.removeprefix("container:"))
-        wanted = wanted.model_copy(update={"network_mode": f"container:{target.id}"})
-    wanted = wanted.model_copy(update={"name": wanted.name or given_name(wanted.image)})
-    await asking(request, name=wanted.name)
-    container = await engine.containers.run(wanted, networks)
-    made = ContainerRun(**dict(container), warnings=(LINKS_WARNING,) if wanted.links else ())
-    return reply(made, status=201, headers={"Location": f"/containers/{container.id}"})
-
-
-@operation(answers={200: Container})
-async def inspect_container(request: Request) -> Response:
-    """A container, its networks, ports and mounts."""
-    return reply(await engine_of(request).containers.resolve(request.path_params["container"]))
-
-
-@operation(action="container.remove", answers={204: None}, problems=(InUse,))
-async def remove_container(request: Request, query: RemoveQuery) -> Response:
-    """Remove a container. 409 while it runs, unless forced."""
+    filters = engine_filters(
+        id=query.id,
+        name=query.name,
+        label=query.label,
+        status=query.status,
+        network=query.network,
+        volume=query.volume,
+        ancestor=query.ancestor,
+        before=query.before,
+        since=query.since,
+        exited=None if query.exited is None else str(query.exited),
+        health=query.health,
+        publish=query.publish,
+        expose=query.expose,
+    )
+    if query.is_task is not None:
+        filters["is-task"] = [str(query.is_task).lower()]
     containers = engine_of(request).containers
-    container = await containers.resolve(request.path_params["container"])
-    await asking(request, container=container)
-    await containers.remove(container.id, force=query.force, volumes=query.volumes)
+    # The list is one call, an inspect is one for each: only those of this page are inspected.
+    listed = await containers.listed(stopped=query.all, filters=filters)
+    page, following = cursors.page(listed, key=_by_name, after=query.after, limit=query.limit)
+    return reply_items(await containers.inspect_each([it.id for it in page]), following)
+
+
+def _by_name(listed: Listed) -> tuple[str, str]:
+    return listed.name, listed.id
+
+
+@operation(answers={200: (ContainerDetail, EngineObject)}, problems=(Ambiguous,))
+async def inspect_container(request: Request, query: InspectQuery) -> Response:
+    """A container: what it was made with, its state, networks, ports, mounts and health.
+
+    With `raw` it is what the engine itself shows, whose members depend on the engine's version.
+    """
+    containers = engine_of(request).containers
+    raw = await containers.resolve_raw(request.path_params["container"])
+    return reply(EngineObject(raw) if query.raw else detail_of(raw))
+
+
+@operation(action="container.remove", answers={204: None}, problems=(Ambiguous, InUse))
+async def remove_container(request: Request, query: RemoveQuery) -> Response:
+    """Remove a container: 204; 409 while it runs, unless forced. Its named volumes stay."""
+    state = state_of(request)
+    containers = state["engine"].containers
+    found = await containers.resolve(request.path_params["container"])
+    async with state["order"].turn(containers=[found.id]):
+        container = await containers.inspect(found.id)
+        await asking(request, container=container)
+        await containers.remove(container.id, force=query.force, volumes=query.volumes)
     return no_content()
 
 
-@operation(action="container.start", answers={200: Container}, problems=(StartFailed, PortTaken, AddressConflict))
-async def start_container(request: Request) -> Response:
-    """The container, running; also when it ran already."""
-    containers = engine_of(request).containers
-    container = await containers.resolve(request.path_params["container"])
-    await asking(request, container=container)
-    await containers.start(container.id)
-    return reply(await containers.inspect(container.id))
-
-
-@operation(action="container.stop", answers={200: Container})
-async def stop_container(request: Request, query: StopQuery) -> Response:
-    """The container, stopped; also when it did not run."""
-    containers = engine_of(request).containers
-    container = await containers.resolve(request.path_params["container"])
-    await asking(request, container=container)
-    await containers.stop(container.id, timeout=query.timeout)
-    return reply(await containers.inspect(container.id))
-
-
-@operation(answers={200: Page[Port]})
+@operation(answers={200: Page[Port]}, problems=(Ambiguous,))
 async def show_ports(request: Request) -> Response:
     """Ports, exposed and published."""
     container = await engine_of(request).containers.resolve(request.path_params["container"])
@@ -153,7 +127,5 @@ async def show_ports(request: Request) -> Response:
 routes = [
     Route("/containers", by_method(GET=list_containers, POST=run_container)),
     Route("/containers/{container}", by_method(GET=inspect_container, DELETE=remove_container)),
-    Route("/containers/{container}/start", by_method(POST=start_container)),
-    Route("/containers/{container}/stop", by_method(POST=stop_container)),
     Route("/containers/{container}/ports", by_method(GET=show_ports)),
 ]

@@ -4,7 +4,21 @@ from typing import Final
 
 from starlette.routing import BaseRoute
 
-from control.api import containers, docs, events, execs, health, history, images, logs, memberships, networks, volumes
+from control.api import (
+    containers,
+    docs,
+    events,
+    execs,
+    health,
+    history,
+    images,
+    lifecycle,
+    logs,
+    memberships,
+    networks,
+    terminal,
+    volumes,
+)
 
 ROUTES: Final[list[BaseRoute]] = [
     *health.routes,
@@ -12,8 +26,10 @@ ROUTES: Final[list[BaseRoute]] = [
     *memberships.routes,
     *networks.routes,
     *containers.routes,
+    *lifecycle.routes,
     *logs.routes,
     *execs.routes,
+    *terminal.routes,
     *volumes.routes,
     *images.routes,
     *events.routes,

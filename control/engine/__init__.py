@@ -6,7 +6,10 @@ from control.engine.containers import Containers
 from control.engine.events import Events
 from control.engine.execs import Execs
 from control.engine.images import Images
+from control.engine.logs import Logs
 from control.engine.networks import Networks
+from control.engine.runs import Runs
+from control.engine.terminals import Terminals
 from control.engine.volumes import Volumes
 
 
@@ -28,9 +31,12 @@ class Engine:
     ) -> None:
         self.connection = Connection(url, timeout=timeout)
         self.networks = Networks(self.connection)
-        self.containers = Containers(self.connection, self.networks)
+        self.containers = Containers(self.connection)
         self.execs = Execs(self.connection, timeout=exec_timeout, limit=output_limit)
+        self.logs = Logs(self.connection)
+        self.terminals = Terminals(self.connection, self.execs)
         self.volumes = Volumes(self.connection)
+        self.runs = Runs(self.connection, self.containers, self.networks, self.volumes)
         self.images = Images(self.connection, build_timeout=build_timeout)
         self.events = Events(self.connection)
 

@@ -27,6 +27,7 @@ from control.errors import (
     PortTaken,
     Problem,
     StartFailed,
+    Unsupported,
 )
 
 UNREACHABLE: Final = 900  # aiodocker's own status for a connection that failed
@@ -59,10 +60,16 @@ _FAULTS: Final = (
         "port is already allocated", "bind for .* failed", "failed to bind port", "cannot assign requested address",
         "(listen|bind).*address already in use",
     )),
+    Fault(AddressConflict, "Disconnect others from the network, or use a larger one.", (
+        "no available ipv4 addresses", "no available addresses",
+    )),
+    Fault(Conflict, "A Linux bridge has 1,023 ports: use another network.", ("exchange full",)),
+    Fault(Invalid, "Correct the driver options.", ("invalid endpoint configuration",)),
+    Fault(Invalid, "Leave out the link-local addresses, or use a network with IPv6.", ("link local ips to",)),
     Fault(AddressConflict, "Choose another address.", ("address already in use", "requested address is already")),
     Fault(Invalid, "Choose an address inside the subnet.", (
         "invalid address .*does not belong to any", "no configured subnet or ip-range contain the ip address",
-        "no available ipv4 addresses", "invalid (ipv4|ipv6) address",
+        "invalid (ipv4|ipv6) address",
     )),
     Fault(Invalid, "Give the network a subnet of your own to use fixed addresses.", (
         "supported (only )?when connecting to networks with user configured subnets",
@@ -103,13 +110,18 @@ _FAULTS: Final = (
         "invalid mount config", "bind source path does not exist", "invalid volume specification",
     )),
     Fault(NotRunning, "Change its state first.", (
-        "is not running", "is not paused", "container .* is paused", "is already paused",
+        "is not running", "is not paused", "container .* is paused", "is already paused", "start a paused container",
     )),
     Fault(InUse, "Stop it first, or use force=true.", ("you cannot remove a (running|paused|restarting)",)),
     Fault(InUse, "Remove what uses it first.", (
         "volume is in use", "image is (being )?used", "has dependent child", "is using its referenced image",
     )),
-    Fault(NotFound, "Build it with POST /images/build first.", ("no such image",)),
+    Fault(Unsupported, "Run the container anew with a log driver that can be read, such as json-file or local.", (
+        "configured logging driver does not support reading",
+    )),
+    Fault(NotFound, "Pull it with POST /images/pull, or build it with POST /images/build.", (
+        "no such image", "was found but does not match the specified platform",
+    )),
 )  # fmt: skip
 _COMPILED: Final = tuple((re.compile("|".join(fault.words), re.IGNORECASE), fault) for fault in _FAULTS)
 

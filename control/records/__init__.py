@@ -6,7 +6,19 @@ ids of 64 hexadecimal digits (of 25 letters and digits for a swarm's networks).
 """
 
 from control.records.base import Record
-from control.records.containers import Container, ContainerLogs, ContainerRun, ExecResult, Mount, Port
+from control.records.containers import (
+    Container,
+    ContainerDetail,
+    ContainerRun,
+    ContainerWait,
+    EngineObject,
+    Healthcheck,
+    HealthLook,
+    Limits,
+    Mount,
+    Port,
+    Ulimit,
+)
 from control.records.events import (
     Cause,
     ContainerRef,
@@ -19,35 +31,70 @@ from control.records.events import (
     RequestRef,
     Source,
 )
+from control.records.execs import ContainerLogs, ExecResult, ExecState, LogEnd, LogLine
 from control.records.images import Image
-from control.records.networks import AddressPool, EndpointOptions, Ipam, Membership, Network, NetworkDetail, NetworkName
+from control.records.networks import (
+    AddressPool,
+    AddressUse,
+    EndpointOptions,
+    Ipam,
+    IpamInUse,
+    Membership,
+    MembershipMade,
+    Network,
+    NetworkDetail,
+    NetworkName,
+    OtherEndpoint,
+    Peer,
+    PoolInUse,
+    Service,
+    ServiceTask,
+)
 from control.records.volumes import Volume
 
 __all__ = [
     "AddressPool",
+    "AddressUse",
     "Cause",
     "Container",
+    "ContainerDetail",
     "ContainerLogs",
     "ContainerRef",
     "ContainerRun",
+    "ContainerWait",
     "Endpoint",
     "EndpointOptions",
     "EngineEvent",
+    "EngineObject",
     "Event",
     "ExecResult",
+    "ExecState",
+    "HealthLook",
+    "Healthcheck",
     "Image",
     "Ipam",
+    "IpamInUse",
     "Kind",
+    "Limits",
+    "LogEnd",
+    "LogLine",
     "Membership",
+    "MembershipMade",
     "MembershipState",
     "Mount",
     "Network",
     "NetworkDetail",
     "NetworkName",
     "NetworkRef",
+    "OtherEndpoint",
+    "Peer",
+    "PoolInUse",
     "Port",
     "Record",
     "RequestRef",
+    "Service",
+    "ServiceTask",
     "Source",
+    "Ulimit",
     "Volume",
 ]

@@ -3,27 +3,46 @@
 Docker takes names such as `a b`, `-x` and `x/y`, and fields that it does not know; nothing here does.
 """
 
-from control.wanted.containers import WantedContainer, WantedExec, WantedMount, WantedPort
+from control.wanted.containers import WantedContainer, WantedHost, WantedLog, WantedName
 from control.wanted.endpoints import WantedAttachment, WantedEndpoint, WantedMembership
+from control.wanted.execs import TerminalMessage, TerminalSize, WantedCommand, WantedExec, WantedTerminal
+from control.wanted.health import WantedHealthcheck
 from control.wanted.images import WantedBuild
+from control.wanted.limits import WantedLimits, WantedUlimit, WantedUpdate
+from control.wanted.mounts import WantedMount
 from control.wanted.networks import WantedIpam, WantedNetwork, WantedPool
+from control.wanted.ports import WantedExposed, WantedPort
+from control.wanted.signals import Signal
 from control.wanted.values import Filled, ImageName, Wanted
 from control.wanted.volumes import WantedVolume
 
 __all__ = [
     "Filled",
     "ImageName",
+    "Signal",
+    "TerminalMessage",
+    "TerminalSize",
     "Wanted",
     "WantedAttachment",
     "WantedBuild",
+    "WantedCommand",
     "WantedContainer",
     "WantedEndpoint",
     "WantedExec",
+    "WantedExposed",
+    "WantedHealthcheck",
+    "WantedHost",
     "WantedIpam",
+    "WantedLimits",
+    "WantedLog",
     "WantedMembership",
     "WantedMount",
+    "WantedName",
     "WantedNetwork",
     "WantedPool",
     "WantedPort",
+    "WantedTerminal",
+    "WantedUlimit",
+    "WantedUpdate",
     "WantedVolume",
 ]

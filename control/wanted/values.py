@@ -56,7 +56,11 @@ def _any_address(value: object) -> object:
 
 Ipv4 = Annotated[str, BeforeValidator(_address), Field(json_schema_extra={"format": "ipv4"})]
 Ipv6 = Annotated[str, BeforeValidator(_address6), Field(json_schema_extra={"format": "ipv6"})]
-Ip = Annotated[str, BeforeValidator(_any_address)]
+Ip = Annotated[
+    str,
+    BeforeValidator(_any_address),
+    Field(json_schema_extra={"anyOf": [{"format": "ipv4"}, {"format": "ipv6", "pattern": "^[^%]*$"}]}),
+]
 Subnet = Annotated[str, BeforeValidator(_subnet)]
 LinkLocal = Annotated[
     str,
@@ -83,7 +87,7 @@ LinkTo = Annotated[
 ]
 """`CONTAINER` or `CONTAINER:ALIAS`."""
 
-PortNumber = Annotated[int, Field(ge=1, le=65_535)]
+PortNumber = Annotated[int, Field(strict=True, ge=1, le=65_535)]
 
 
 class Wanted(BaseModel):

@@ -6,6 +6,7 @@ does not know is how Docker's own authorisation plugins were fooled: CVE-2024-41
 
 from control.engine.spec.containers import container_config
 from control.engine.spec.endpoints import endpoint_config
+from control.engine.spec.limits import update_config
 from control.engine.spec.networks import network_config
 
-__all__ = ["container_config", "endpoint_config", "network_config"]
+__all__ = ["container_config", "endpoint_config", "network_config", "update_config"]
