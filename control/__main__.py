@@ -18,7 +18,7 @@ from control.app import create_app
 from control.auth import first_token
 from control.errors import LogUnavailable
 from control.eventlog.store import Store, StoreUnusable
-from control.protocol import Protocol
+from control.protocol import Protocol, SocketProtocol
 from control.settings import Settings, table
 
 
@@ -81,6 +81,11 @@ def serve(settings: Settings, store: Store, token: str) -> int:
         port=settings.port,
         loop="uvloop",
         http=Protocol,
+        ws=SocketProtocol,
+        ws_max_size=settings.body_limit,
+        ws_ping_interval=settings.heartbeat,
+        ws_ping_timeout=settings.send_timeout,
+        ws_per_message_deflate=False,
         lifespan="on",
         access_log=False,
         log_config=None,

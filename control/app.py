@@ -62,6 +62,7 @@ def create_app(settings: Settings, store: Store, token: str, *, on_start: Callab
                 memory=memory,
                 order=Order(settings.engine_timeout),
                 active_keys=set(),
+                terminals=asyncio.Semaphore(settings.terminals),
                 stopping=stopping,
             )
         finally:

@@ -26,6 +26,7 @@ TOKEN_FILE: Final = "token"  # noqa: S105  (a file's name)
 OPEN_PATHS: Final = frozenset({"/healthz", "/openapi.json", "/docs"})
 """They tell nothing of the engine or the log, and a browser that reads the documentation can send no token."""
 
+SUBPROTOCOL: Final = "bearer."
 _PREFIX: Final = "pontlevis_"
 
 
@@ -49,8 +50,9 @@ class Gate(AuthenticationBackend):
         self._check_host(conn.headers.getlist("host"))
         if conn.scope["path"] in OPEN_PATHS:
             return None
-        scheme, _, token = conn.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not secrets.compare_digest(_digest(token.strip()), self._digest):
+        if conn.scope["type"] == "websocket":
+            self._check_origin(conn.headers.getlist("origin"))
+        if not secrets.compare_digest(_digest(_token_of(conn)), self._digest):
             raise Refused(
                 Unauthenticated(
                     "Send `Authorization: Bearer TOKEN`. `pontlevis token` or `make token` prints the token.",
@@ -60,11 +62,8 @@ class Gate(AuthenticationBackend):
         return AuthCredentials(["admin"]), SimpleUser("admin")
 
     def _check_host(self, hosts: list[str]) -> None:
-        if len(hosts) == 1:
-            name, colon, port = hosts[0].lower().rpartition(":")
-            host = name if colon and port.isdecimal() else hosts[0].lower()
-            if "*" in self._hosts or host in self._hosts:
-                return
+        if len(hosts) == 1 and self._is_ours(hosts[0]):
+            return
         raise Refused(
             Forbidden(
                 f"The Host header {', '.join(hosts)[:100]!r} is not one of this server's. Ask for 127.0.0.1, or name "
@@ -72,12 +71,43 @@ class Gate(AuthenticationBackend):
             )
         )
 
+    def _check_origin(self, origins: list[str]) -> None:
+        """A page of another site may open a WebSocket here, and no browser asks whether it may. It needs the token all
+        the same; this keeps it from trying."""
+        if not origins:
+            return
+        scheme, _, host = origins[0].partition("://")
+        if len(origins) == 1 and scheme in {"http", "https"} and self._is_ours(host):
+            return
+        raise Refused(
+            Forbidden(
+                f"The Origin {', '.join(origins)[:100]!r} is not one of this server's. Open the page from 127.0.0.1, "
+                "or name its host in CONTROL_ALLOWED_HOSTS."
+            )
+        )
+
+    def _is_ours(self, given: str) -> bool:
+        name, colon, port = given.lower().rpartition(":")
+        host = name if colon and port.isdecimal() else given.lower()
+        return "*" in self._hosts or host in self._hosts
+
+
+def _token_of(conn: HTTPConnection) -> str:
+    """The token that a client sends; empty where it sends none. A browser sets no header on a WebSocket, so there it
+    may come among the subprotocols, as `bearer.TOKEN`."""
+    scheme, _, token = conn.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return token.strip()
+    offered: list[str] = conn.scope.get("subprotocols") or []
+    return next((it.removeprefix(SUBPROTOCOL) for it in offered if it.startswith(SUBPROTOCOL)), "")
+
 
 def on_refusal(respond: Callable[[Problem, str | None], Response]) -> Callable[[HTTPConnection, Exception], Response]:
     """The handler for starlette's AuthenticationMiddleware, by way of the one place that writes problems."""
 
     def handle(conn: HTTPConnection, error: Exception) -> Response:
         assert isinstance(error, Refused)  # noqa: S101  (Gate raises nothing else)
+        conn.scope["problem"] = error.problem
         return respond(error.problem, conn.scope.get("request_id"))
 
     return handle

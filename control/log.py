@@ -28,6 +28,7 @@ LOG_FAILED: Final = "log.failed"
 LOG_WRITES: Final = "log.writes-again"
 RECORDER_FAILED: Final = "recorder.failed"
 FOLLOWER_LOST: Final = "follower.lost"
+COMMAND_LEFT: Final = "command.left"
 INBOX_FULL: Final = "inbox.full"
 LOG_TRIMMED: Final = "log.trimmed"
 
@@ -200,6 +201,10 @@ def configure(*, form: str, level: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     logging.getLogger("uvicorn.access").disabled = True
+    # uvicorn has a line of its own for each WebSocket, with its query: that is where a terminal's command is.
+    logging.getLogger("uvicorn.error").addFilter(
+        lambda record: record.levelno > logging.INFO or "/websockets/" not in record.pathname
+    )
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True

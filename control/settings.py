@@ -95,6 +95,7 @@ class Settings(BaseSettings):
     send_timeout: float = Field(
         30.0, ge=1, le=600, description="Seconds for which a follower may read nothing before it is let go."
     )
+    terminals: int = Field(32, ge=1, le=1024, description="Terminals open at once.")
     shutdown_timeout: int = Field(4, ge=1, le=60, description="Seconds that open requests are given at SIGTERM.")
     log_format: Literal["auto", "json", "console"] = Field(
         "auto", description="Log lines: json, console, or auto (console on a terminal)."

@@ -45,9 +45,9 @@ async def show(url: str, name: str, *, follow: bool) -> None:
     try:
         container = await found.containers.resolve(name)
         if follow:
-            await found.containers.follow_logs(container.id, Printed(LIMIT), **options)
+            await found.logs.copy(container.id, Printed(LIMIT), **options)
         else:
-            output = await found.containers.logs(container.id, limit=LIMIT, **options)
+            output = await found.logs.read(container.id, limit=LIMIT, **options)
             sys.stdout.buffer.write(output.stdout + output.stderr)
             sys.stdout.buffer.flush()
     except NotFound as error:

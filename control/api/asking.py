@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
 from sse_starlette import EventSourceResponse
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -29,7 +29,7 @@ _KEY: Final = "asking"
 class Asking:
     """One request's entry in the log."""
 
-    def __init__(self, request: Request, action: str) -> None:
+    def __init__(self, request: HTTPConnection, action: str) -> None:
         self._request = request
         self._action = action
         self._asked: Asked | None = None
@@ -59,6 +59,11 @@ class Asking:
             refused=refused,
         )
 
+    def widen(self, action: str) -> None:
+        """Lay at its door what this action may cause."""
+        if self._asked is not None:
+            self._asked.widened = action
+
     async def end(self, status: int | None, problem: Problem | None) -> None:
         """Write the outcome, and the intent where there is none yet."""
         state, scope = state_of(self._request), self._request.scope
@@ -83,8 +88,14 @@ class Asking:
             state["recorder"].touch(self._container.id)
 
 
+def enter(request: HTTPConnection, action: str) -> Asking:
+    """The entry of a request that asks for this."""
+    entry = request.scope[_KEY] = Asking(request, action)
+    return entry
+
+
 async def asking(
-    request: Request,
+    request: HTTPConnection,
     *,
     network: Network | None = None,
     container: Container | None = None,
@@ -100,6 +111,11 @@ async def asking(
     )
 
 
+def widen(request: Request, action: str) -> None:
+    """From here on the request may also cause what this action does: what the engine then shows is laid at its door."""
+    _asking_of(request).widen(action)
+
+
 def failed(request: Request, problem: Problem) -> None:
     """What a response that has begun came to after all."""
     request.scope["problem"] = problem
@@ -111,7 +127,7 @@ async def answer(
     """Call an endpoint that changes something, write the outcome, and send the response. The outcome is written first,
     so that who was answered finds it in the log; but that of a response whose sending is the work, after it."""
     request = Request(scope, receive, send)
-    entry = scope[_KEY] = Asking(request, action)
+    entry = enter(request, action)
     try:
         response = await endpoint(request)
         if isinstance(response, EventSourceResponse):
@@ -128,7 +144,7 @@ async def answer(
         await response(scope, receive, send)
 
 
-def _asking_of(request: Request) -> Asking:
+def _asking_of(request: HTTPConnection) -> Asking:
     entry: Asking = request.scope[_KEY]
     return entry
 
@@ -141,7 +157,7 @@ def _outcome(status: int | None, problem: Problem | None) -> str:
     return "refused" if status < 500 else "failed"  # noqa: PLR2004  (a client error)
 
 
-def _reason(request: Request) -> str | None:
+def _reason(request: HTTPConnection) -> str | None:
     given = request.headers.get(REASON)
     if given is None:
         return None
@@ -155,7 +171,7 @@ def _reason(request: Request) -> str | None:
     return reason or None
 
 
-def _reason_or_none(request: Request) -> str | None:
+def _reason_or_none(request: HTTPConnection) -> str | None:
     try:
         return _reason(request)
     except Invalid:

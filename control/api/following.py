@@ -6,28 +6,24 @@ Nothing is queued for it, so one that is slow costs nothing, and one that comes 
 
 import asyncio
 import contextlib
-import json
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from typing import Any, Final
 
 import anyio
-from sse_starlette import EventSourceResponse, ServerSentEvent
-from sse_starlette.sse import SendTimeoutError
+from sse_starlette import ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
-from control import log
 from control.api.operations import Media, operation
 from control.api.selecting import Form, StreamQuery, form_of
 from control.api.state import state_of
+from control.api.streams import Following, problem_message
 from control.errors import FollowerStalled, Invalid, LogTrimmed, LogUnavailable
 from control.eventlog import reading
 from control.eventlog.entries import Written
 from control.eventlog.lines import FOLLOWERS
 from control.eventlog.reading import Filter
 from control.eventlog.store import Store
-from control.protocol import LAST_WORDS
 from control.records import Event
 
 PAGE: Final = 500
@@ -54,37 +50,7 @@ async def stream_events(request: Request, query: StreamQuery) -> Response:
             f"The records up to {anchor} are no longer kept, so those after {after} are lost to you: go on with "
             f"after={anchor}, or begin anew with after=0."
         )
-    return Following(
-        _messages(store, query.filter(), after, state["stopping"], form),
-        sep="\n",
-        ping=state["settings"].heartbeat,
-        ping_message_factory=lambda: ServerSentEvent(comment="", sep="\n"),
-        send_timeout=state["settings"].send_timeout,
-        shutdown_event=state["stopping"],
-        shutdown_grace_period=2,
-    )
-
-
-class Following(EventSourceResponse):
-    """A stream of records. A reader that stopped reading is let go, and told so when it reads again."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The response."""
-        FOLLOWERS.inc()
-        try:
-            await super().__call__(scope, receive, send)
-        except SendTimeoutError:
-            problem = FollowerStalled(
-                f"Nothing was read for {self.send_timeout:g} s, so this stream ends here. Ask again with the id of the "
-                "last event as Last-Event-ID: nothing is lost."
-            )
-            log.logger().warning(log.FOLLOWER_LOST, **{log.DETAIL: problem.detail})
-            last = ServerSentEvent(json.dumps(problem.document()), event="problem", sep="\n").encode()
-            say: Callable[[bytes], None] | None = (scope.get("extensions") or {}).get(LAST_WORDS)
-            if say is not None:
-                say(last)
-        finally:
-            FOLLOWERS.dec()
+    return Following(_messages(store, query.filter(), after, state["stopping"], form), state, FOLLOWERS)
 
 
 async def _messages(
@@ -99,7 +65,7 @@ async def _messages(
             try:
                 records = await store.read(wanted, after, PAGE)
             except LogUnavailable as problem:
-                yield ServerSentEvent(json.dumps(problem.document()), event="problem", sep="\n")
+                yield problem_message(problem)
                 return
             # All up to `newest` was looked at, and perhaps some that came since.
             full = len(records) == PAGE

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from control.api import cursors
@@ -49,11 +49,12 @@ class Page(BaseModel, Generic[Item]):
         return f"{params[0].__name__}Page"
 
 
-def _several(value: object) -> object:
+def several(value: object) -> object:
+    """One value of a parameter that may be given several times."""
     return (value,) if isinstance(value, str) else value
 
 
-Several = Annotated[tuple[str, ...], BeforeValidator(_several)]
+Several = Annotated[tuple[str, ...], BeforeValidator(several)]
 """A query parameter that may be given several times."""
 
 
@@ -102,7 +103,7 @@ def require_type(request: Request, *types: str) -> str:
     return given
 
 
-def read_query(request: Request, model: type[Model]) -> Model:
+def read_query(request: HTTPConnection, model: type[Model]) -> Model:
     """The query parameters as `model`. A parameter given twice is a list where the model has one, else an error."""
     values: dict[str, Any] = {}
     for key, value in request.query_params.multi_items():

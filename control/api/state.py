@@ -1,5 +1,6 @@
 """What the routes work with, made in the lifespan by `control.app` and typed here."""
 
+import asyncio
 from typing import TypedDict, cast
 
 import anyio
@@ -25,6 +26,7 @@ class State(TypedDict):
     memory: Memory
     order: Order
     active_keys: set[str]
+    terminals: asyncio.Semaphore
     stopping: anyio.Event
 
 

@@ -16,6 +16,7 @@ from control.errors import (
     EngineAway,
     EngineFailed,
     Forbidden,
+    InSwarm,
     InUse,
     Invalid,
     NameTaken,
@@ -27,6 +28,7 @@ from control.errors import (
     PortTaken,
     Problem,
     StartFailed,
+    SwarmAway,
     Unsupported,
 )
 
@@ -53,6 +55,18 @@ _FAULTS: Final = (
     Fault(AddressConflict, "Choose a subnet that no other network has.", ("pool overlaps with other one",)),
     Fault(NameTaken, "Choose another name, or use the network there is.", ("network with name .* already exists",)),
     Fault(Ambiguous, "Use the full id.", ("is ambiguous", "multiple ids found", "ambiguous network")),
+    Fault(Conflict, "Choose another name for the bridge (com.docker.network.bridge.name).", (
+        "networks have same bridge name",
+    )),
+    Fault(Conflict, "A parent has one such network: choose another interface, or a VLAN of it, such as eth0.10.", (
+        "already using parent interface",
+    )),
+    Fault(Invalid, "Name an interface of the engine's host as `parent`, or a VLAN of one, such as eth0.10.", (
+        "invalid subinterface vlan name",
+    )),
+    Fault(Unsupported, "It needs an interface of the engine's host as `parent`, and a kernel there that can do it.", (
+        "(vlan port|vlan link).*operation not supported", "^operation not supported$",
+    )),
     Fault(AddressConflict, "Choose another subnet or bridge name.", (
         "conflicts with (existing )?network", "cannot create network .*networks have (overlapping|same)",
     )),
@@ -86,7 +100,25 @@ _FAULTS: Final = (
     Fault(Forbidden, "The networks bridge, host and none are the engine's own.", (
         "pre-defined network", "operation is not permitted on predefined", "only one instance of",
     )),
-    Fault(NoSwarm, "Initialise a swarm on this engine first, or choose another driver.", (
+    Fault(InUse, "Remove the networks that take it first.", ("configuration network .* is in use",)),
+    Fault(Conflict, "It only holds a configuration: use a network that takes it.", ("configuration-only network",)),
+    Fault(Invalid, "Correct the options, or leave them to the configuration.", (
+        "requested (mac|ip)vlan mode", r"failed to parse com\.docker", "failed to check bridge interface existence",
+        "not supported if the network depends on a configuration", "configuration network can only contain",
+        "cannot downgrade network scope", "ingress network can only be", "support multiple subnets", "invalid filter",
+    )),
+    Fault(InSwarm, "Ask with force=true.", ("leave the swarm on a node that is participating as a manager",)),
+    Fault(InSwarm, "Leave it first: DELETE /swarm.", ("already part of a swarm",)),
+    Fault(Unsupported, "Start the engine without live-restore.", ("live-restore .*incompatible with swarm",)),
+    Fault(SwarmAway, "Name a manager that this engine can reach, and its port.", (
+        "rpc error: code = unavailable", "before node (was |is )?joined", "error while dialing",
+    )),
+    Fault(Invalid, "Take a token from GET /swarm/tokens of a manager.", ("invalid join token", "valid join token")),
+    Fault(Invalid, "Choose an address or an interface of the engine's host, or another value.", (
+        "(advertise|listen|data path|local|default) address( pool)? ", "invalid (listen|advertise|datapath|remote)addr",
+        "data path port", "subnet size", "could not (choose|find) .*address",
+    )),
+    Fault(NoSwarm, "Begin a swarm on this engine (POST /swarm), or ask a manager.", (
         "not a swarm manager", "node is not part of a swarm", "swarm (is )?not (active|initialized)",
         'datastore for scope "global" is not initialized',
     )),
@@ -95,7 +127,7 @@ _FAULTS: Final = (
     )),
     Fault(Invalid, "Correct the address configuration.", (
         "invalid (subnet|pool|cidr|network config)", "no matching subnet for", "failed to parse pool request",
-        "bad format",
+        "bad format", "must belong to the master pool", "requested address is out of range", "ipv[46] pool is empty",
     )),
     Fault(NameTaken, "Choose another name, or remove that container.", ("container name .* is already in use",)),
     Fault(Invalid, "Send a tar, plain or gzip'd, with a Dockerfile at its root or where `dockerfile` says.", (
@@ -105,6 +137,7 @@ _FAULTS: Final = (
     Fault(StartFailed, "Correct the command, the mounts or the options.", (
         "executable file not found", "no such file or directory: unknown", "permission denied: unknown",
         "oci runtime", "failed to create shim", "exec format error",
+        "unable to find (user|group)", "no matching entries in (passwd|group)", "lstat .* not a directory",
     )),
     Fault(Invalid, "Correct the mount.", (
         "invalid mount config", "bind source path does not exist", "invalid volume specification",

@@ -5,7 +5,7 @@ length as 32 bits big-endian, and the data (Docker Engine API, "Attach to a cont
 """
 
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -35,18 +35,26 @@ class Output:
                 del kept[self.limit :]
 
 
-async def collect(chunks: AsyncIterator[bytes], output: Output, *, raw: bool) -> None:
-    """Read to the end. `raw` where a terminal makes one unframed stream of the two."""
+async def frames(chunks: AsyncIterator[bytes], *, raw: bool) -> AsyncGenerator[tuple[int, bytes]]:
+    """Which stream, and what. `raw` where a terminal makes one unframed stream of the two."""
     rest = bytearray()
     async for chunk in chunks:
         if raw:
-            output.add(1, chunk)
+            yield 1, chunk
             continue
         rest += chunk
-        while len(rest) >= _HEADER.size:
-            stream, length = _HEADER.unpack_from(rest)
-            end = _HEADER.size + length
+        begin = 0
+        while len(rest) - begin >= _HEADER.size:
+            stream, length = _HEADER.unpack_from(rest, begin)
+            end = begin + _HEADER.size + length
             if len(rest) < end:
                 break
-            output.add(stream, bytes(rest[_HEADER.size : end]))
-            del rest[:end]
+            yield stream, bytes(rest[begin + _HEADER.size : end])
+            begin = end
+        del rest[:begin]
+
+
+async def collect(chunks: AsyncIterator[bytes], output: Output, *, raw: bool) -> None:
+    """Read to the end."""
+    async for stream, data in frames(chunks, raw=raw):
+        output.add(stream, data)

@@ -59,7 +59,8 @@ def document(routes: Iterable[BaseRoute], version: str) -> dict[str, Any]:
         paths.setdefault(at.path, {})[at.method.lower()] = _operation(at, found, schemas)
     for route in routes:
         if isinstance(route, WebSocketRoute):
-            paths.setdefault(route.path_format, {})["get"] = _socket(route)
+            begin = paths.setdefault(route.path_format, {}).setdefault("get", _socket(route))
+            begin["responses"] = {"101": {"description": "A WebSocket (RFC 6455) from here on."}, **begin["responses"]}
     for at in found:  # the models of query parameters stand with their operations, not among the schemas
         schemas.named.pop(schemas.place(at.operation.query, "validation").get("$ref", "").rpartition("/")[2], None)
     used = {_tag(path) for path in paths}
@@ -119,7 +120,7 @@ def _socket(route: WebSocketRoute) -> dict[str, Any]:
     return {
         **told,
         "parameters": path_parameters(route.path_format),
-        "responses": {"101": {"description": "A WebSocket (RFC 6455) from here on."}},
+        "responses": {},
     }
 
 
