@@ -133,7 +133,8 @@ async def _messages(
     try:
         async with aclosing(until(state["stopping"], groups)) as steps:
             async for lines in steps:
-                yield b"".join(_message(line) for line in lines)
+                if lines:
+                    yield b"".join(_message(line) for line in lines)
         if state["stopping"].is_set():
             return
         yield ServerSentEvent((await _end(state, container)).model_dump_json(), event="end", sep="\n")

@@ -63,6 +63,15 @@ class Lines:
         self._begun = {1: _Begun(), 2: _Begun()}
         self._rest = b""
 
+    @property
+    def place(self) -> Place:
+        """How far all of it was read, lines that are begun included."""
+        return self._place
+
+    def again(self) -> None:
+        """From here on it is sent anew, from the time of `place` on."""
+        self._skip, self._rest = self._place, b""
+
     def add(self, stream: int, data: bytes) -> Iterator[Line]:
         """The lines that a frame completes."""
         if not self._tty:
@@ -97,8 +106,7 @@ class Lines:
             return
         text = data if stamp is None else data[_STAMP_LENGTH:]
         ends = text.endswith(b"\n")
-        if ends:
-            text = text[:-2] if self._tty and text.endswith(b"\r\n") else text[:-1]
+        text = text.removesuffix(b"\n")
         room = self._limit - len(begun.text)
         begun.text += text[:room]
         begun.truncated |= len(text) > room
@@ -108,7 +116,8 @@ class Lines:
     def _line(self, stream: int, begun: _Begun) -> Line:
         self._begun[stream] = _Begun()
         whole = not any(other.open for other in self._begun.values())
-        return Line(stream, begun.time, bytes(begun.text), begun.truncated, self._place if whole else None)
+        text = begun.text.removesuffix(b"\r") if self._tty else begun.text
+        return Line(stream, begun.time, bytes(text), begun.truncated, self._place if whole else None)
 
 
 def _first_write(data: bytes) -> bytes | None:

@@ -1,9 +1,10 @@
 """What containers wrote."""
 
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from http import HTTPStatus
 
 import aiohttp
-from aiodocker import Docker
+from aiodocker import Docker, DockerError
 from aiodocker.containers import DockerContainer
 
 from control import instants
@@ -49,26 +50,56 @@ class Logs:
     ) -> AsyncGenerator[Sequence[Line]]:
         """Its lines as they come, some at once, until it ends; `limit` bytes of each are kept. The first item is
         empty: the engine has begun to send. `after` goes on from a place, and stands over `since` and `tail`."""
-        params = {**options, "timestamps": "true", "follow": "true"}
-        if after is not None:
-            params |= {"since": engine_time(after.time), "tail": "all"}
+        begin = options if after is None else _from(options, after)
         async with self._connection.use(endless=True) as docker:
             tty = await _tty(docker, container_id)
             lines = Lines(limit=limit, tty=tty, after=after)
-            response = await docker._do_query(
-                f"containers/{container_id}/logs",
-                "GET",
-                params=params,
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=3),
-            )
+            response = await _begun(docker, container_id, {**begin, "follow": "true"})
             try:
                 yield ()
                 async for stream, data in multiplexed.frames(response.content.iter_any(), raw=tty):
                     if found := list(lines.add(stream, data)):
                         yield found
-                yield list(lines.end())
             finally:
                 response.close()
+            # At the end of a container the engine may end this before the last lines (seen on Docker 20.10 with one
+            # that had no newline), so what there is of it is read once more.
+            async for rest in self._rest(docker, container_id, lines, begin, tty=tty):
+                yield rest
+            yield list(lines.end())
+
+    async def _rest(
+        self, docker: Docker, container_id: str, lines: Lines, options: Mapping[str, str], *, tty: bool
+    ) -> AsyncGenerator[Sequence[Line]]:
+        if lines.place.time:
+            options = _from(options, lines.place)
+        elif options.get("tail") == "0":
+            return  # nothing came, and since when it could have is not known
+        lines.again()
+        try:
+            response = await _begun(docker, container_id, options)
+        except DockerError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return
+            raise
+        try:
+            async for stream, data in multiplexed.frames(response.content.iter_any(), raw=tty):
+                yield list(lines.add(stream, data))
+        finally:
+            response.close()
+
+
+def _from(options: Mapping[str, str], place: Place) -> dict[str, str]:
+    return {**options, "since": engine_time(place.time), "tail": "all"}
+
+
+async def _begun(docker: Docker, container_id: str, options: Mapping[str, str]) -> aiohttp.ClientResponse:
+    return await docker._do_query(
+        f"containers/{container_id}/logs",
+        "GET",
+        params={**options, "timestamps": "true"},
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=3),
+    )
 
 
 async def _tty(docker: Docker, container_id: str) -> bool:

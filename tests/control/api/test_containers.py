@@ -241,53 +241,6 @@ def test_lists_with_filters(api: httpx2.Client) -> None:
     assert listed(network="bridge") == ["list-a", "list-b", "list-c"]
 
 
-def test_exec_gives_code_output_and_errors(api: httpx2.Client) -> None:
-    """Exit code, both streams apart, input, environment, user and folder."""
-    run(api, "worker")
-    body = {
-        "command": ["sh", "-c", "cat; echo $WHO; id -u; pwd; echo bad >&2; exit 3"],
-        "stdin": "sent\n",
-        "env": {"WHO": "me"},
-        "user": "7",
-        "workdir": "/etc",
-    }
-    answer = api.post("/containers/worker/exec", json=body)
-    assert answer.json() == {"exit_code": 3, "stdout": "sent\nme\n7\n/etc\n", "stderr": "bad\n", "truncated": False}
-
-
-def test_exec_is_bounded(api: httpx2.Client) -> None:
-    """Output past the limit is cut and says so; a command past its time is 504 and says that it may still run."""
-    run(api, "busy")
-    much = execute(api, "busy", "sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x")
-    assert (len(much["stdout"]), much["truncated"], much["exit_code"]) == (1_048_576, True, 0)
-    slow = api.post("/containers/busy/exec", json={"command": ["sleep", "60"], "timeout": 0.5})
-    assert (slow.status_code, problem_of(slow)["type"]) == (504, "urn:pontlevis:problem:engine-timeout")
-
-
-def test_exec_needs_a_running_container_and_a_command(api: httpx2.Client) -> None:
-    """409 for a stopped one, 422 without a command; a program that is missing is exit code 126 or 127."""
-    run(api, "halted", start=False)
-    answer = api.post("/containers/halted/exec", json={"command": ["true"]})
-    assert (answer.status_code, problem_of(answer)["type"]) == (409, "urn:pontlevis:problem:not-running")
-    assert api.post("/containers/halted/exec", json={"command": []}).status_code == 422
-    assert api.post("/containers/halted/exec", json={"command": "true"}).status_code == 422
-    run(api, "going")
-    assert execute(api, "going", "/no/such/program")["exit_code"] in {126, 127}
-
-
-def test_logs(api: httpx2.Client) -> None:
-    """Both streams apart, the last lines where asked."""
-    run(api, "talker", command=["sh", "-c", "echo one; echo two; echo bad >&2; sleep 100000"])
-    logs = api.get("/containers/talker/logs")
-    assert logs.json() == {"stdout": "one\ntwo\n", "stderr": "bad\n", "truncated": False}
-    assert api.get("/containers/talker/logs", params={"stderr": "false"}).json()["stderr"] == ""
-    run(api, "liner", command=["sh", "-c", "echo one; echo two; sleep 100000"])
-    assert api.get("/containers/liner/logs", params={"tail": 1}).json()["stdout"] == "two\n"
-    later = {"since": "2040-01-01T00:00:00Z"}
-    assert api.get("/containers/talker/logs", params=later).json()["stdout"] == ""
-    assert api.get("/containers/talker/logs", params={"since": "yesterday"}).status_code == 422
-
-
 def test_finds_containers_strictly(api: httpx2.Client) -> None:
     """A name, a full id or twelve digits of it; nothing shorter, and no path of the engine's."""
     container = run(api, "strict")
