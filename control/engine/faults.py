@@ -70,6 +70,7 @@ _FAULTS: Final = (
     Fault(AddressConflict, "Choose another subnet or bridge name.", (
         "conflicts with (existing )?network", "cannot create network .*networks have (overlapping|same)",
     )),
+    Fault(Invalid, "Listen on an address of the engine's host.", ("failed to listen on remote api .*cannot assign",)),
     Fault(PortTaken, "Choose another host port or address.", (
         "port is already allocated", "bind for .* failed", "failed to bind port", "cannot assign requested address",
         "(listen|bind).*address already in use",
@@ -92,6 +93,9 @@ _FAULTS: Final = (
     Fault(Invalid, "Aliases work on networks that you create, not on the default bridge.", (
         "network-scoped alias(es)? (is|are) (only )?supported",
     )),
+    Fault(NetworkModeConflict, "Create the overlay with attachable: true.", ("not manually attachable",)),
+    Fault(NotFound, "Name an attachable overlay of the swarm.", ("could not attach to network .*not found",)),
+    Fault(NoSwarm, "Ask a manager of the swarm.", ("multi-host network from a worker",)),
     Fault(NetworkModeConflict, "Run the container anew with another network mode.", (
         "(connected|disconnected|attached) (to|from) (host|multiple)", "host network",
         "multiple networks with one of the networks in private", "sharing network namespace",
