@@ -8,7 +8,7 @@
     ├── TooLarge 413              ├── UnsupportedMediaType 415 ├── Invalid 422
     ├── UpgradeRequired 426       ├── TooManyTerminals 429     ├── Internal 500
     ├── EngineFailed 502          ├── EngineAway 503           ├── EngineTimeout 504, CommandTimeout 504
-    ├── RegistryAway 502
+    ├── RegistryAway 502          ├── SwarmAway 502
     ├── LogUnavailable 503        └── MemoryUnavailable 503
 
 They are raised anywhere and become a response in one place (`control.api.problems`). `detail` says what to do.
@@ -146,6 +146,12 @@ class NoSwarm(Conflict):
     slug, title = "no-swarm", "This engine is in no swarm"
 
 
+class InSwarm(Conflict):
+    """This engine is in a swarm already; `difference` tells what is other than asked for."""
+
+    slug, title = "in-swarm", "This engine is in a swarm"
+
+
 class PlanChanged(Conflict):
     """What the plan was made of has changed since; `changed` tells what."""
 
@@ -278,6 +284,12 @@ class RegistryAway(Problem):
     """The registry that an image's name stands for can't be reached by the engine."""
 
     status, slug, title = HTTPStatus.BAD_GATEWAY, "registry-away", "The image's registry can't be reached"
+
+
+class SwarmAway(Problem):
+    """No manager of the swarm that is to be joined can be reached by the engine."""
+
+    status, slug, title = HTTPStatus.BAD_GATEWAY, "swarm-away", "The swarm can't be reached"
 
 
 class LogUnavailable(Problem):

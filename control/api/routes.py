@@ -16,6 +16,7 @@ from control.api import (
     logs,
     memberships,
     networks,
+    swarm,
     terminal,
     volumes,
 )
@@ -32,6 +33,7 @@ ROUTES: Final[list[BaseRoute]] = [
     *terminal.routes,
     *volumes.routes,
     *images.routes,
+    *swarm.routes,
     *events.routes,
     *history.routes,
 ]

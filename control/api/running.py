@@ -17,6 +17,7 @@ from control.api.asking import asking
 from control.api.http import reply
 from control.api.idempotency import LABEL, Mark, labels_of, mark_of
 from control.api.operations import operation
+from control.api.overlays import network_for
 from control.api.presence import while_there
 from control.api.state import state_of
 from control.engine import Engine
@@ -73,7 +74,7 @@ async def run_container(request: Request, wanted: WantedContainer) -> Response:
     """
     engine, mark = state_of(request)["engine"], mark_of(request)
     wanted = await _checked(request, wanted, mark)
-    attached = [Attached(await engine.networks.resolve(it.network), it) for it in wanted.networks]
+    attached = [Attached(await network_for(engine, it.network), it) for it in wanted.networks]
     _check_networks(attached)
     await asking(request, name=wanted.name)
     work = _run(request, wanted, attached, mark)

@@ -9,6 +9,7 @@ from control.engine.images import Images
 from control.engine.logs import Logs
 from control.engine.networks import Networks
 from control.engine.runs import Runs
+from control.engine.swarm import Swarms
 from control.engine.terminals import Terminals
 from control.engine.volumes import Volumes
 
@@ -38,6 +39,7 @@ class Engine:
         self.volumes = Volumes(self.connection)
         self.runs = Runs(self.connection, self.containers, self.networks, self.volumes)
         self.images = Images(self.connection, build_timeout=build_timeout)
+        self.swarm = Swarms(self.connection)
         self.events = Events(self.connection)
 
     async def ping(self) -> str:

@@ -50,6 +50,7 @@ from control.records.networks import (
     Service,
     ServiceTask,
 )
+from control.records.swarm import Swarm, SwarmManager, SwarmRole, SwarmState, SwarmTokens
 from control.records.volumes import Volume
 
 __all__ = [
@@ -96,5 +97,10 @@ __all__ = [
     "ServiceTask",
     "Source",
     "Ulimit",
+    "Swarm",
+    "SwarmManager",
+    "SwarmRole",
+    "SwarmState",
+    "SwarmTokens",
     "Volume",
 ]

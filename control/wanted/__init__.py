@@ -13,6 +13,7 @@ from control.wanted.mounts import WantedMount
 from control.wanted.networks import WantedIpam, WantedNetwork, WantedPool
 from control.wanted.ports import WantedExposed, WantedPort
 from control.wanted.signals import Signal
+from control.wanted.swarm import WantedJoin, WantedSwarm
 from control.wanted.values import Filled, ImageName, Wanted
 from control.wanted.volumes import WantedVolume
 
@@ -33,6 +34,7 @@ __all__ = [
     "WantedHealthcheck",
     "WantedHost",
     "WantedIpam",
+    "WantedJoin",
     "WantedLimits",
     "WantedLog",
     "WantedMembership",
@@ -41,6 +43,7 @@ __all__ = [
     "WantedNetwork",
     "WantedPool",
     "WantedPort",
+    "WantedSwarm",
     "WantedTerminal",
     "WantedUlimit",
     "WantedUpdate",
