@@ -205,7 +205,7 @@ async def update_container(request: Request, wanted: WantedUpdate) -> Response:
 
 @operation(answers={200: ContainerWait}, problems=(Ambiguous, ClientGone))
 async def wait_for_container(request: Request, query: WaitQuery) -> Response:
-    """Wait until a container has ended, and tell its exit code; `timed_out` where that is not so within `timeout`
+    """Wait until a container has ended, and tell its exit code. `timed_out` where that is not so within `timeout`
     seconds, or control is stopped before."""
     state = state_of(request)
     containers = state["engine"].containers

@@ -191,4 +191,6 @@ class WantedContainer(Wanted):
 class WantedName(Wanted):
     """Another name for a container."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "database"}]})
+
     name: LongName

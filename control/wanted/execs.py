@@ -4,7 +4,7 @@ import base64
 import binascii
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from control.wanted.values import Filled, Path, Text, Variable, Wanted
 
@@ -21,6 +21,15 @@ class WantedCommand(Wanted):
 class WantedExec(WantedCommand):
     """A command to run in a container. `stdin` is sent as it is (or what it stands for, in base64), then the input is
     closed. A command that is detached has no input, output, limit or time-out."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"command": ["ping", "-c1", "db"]},
+                {"command": ["sh", "-c", "cat > /tmp/note"], "stdin": "hello\n", "timeout": 5},
+            ]
+        }
+    )
 
     stdin: str | None = None
     stdin_encoding: Literal["text", "base64"] = "text"

@@ -66,6 +66,10 @@ class WantedLimits(Wanted):
 class WantedUpdate(Wanted):
     """What to change of a container without making it anew: its limits, and when the engine starts it again."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"limits": {"memory": 268435456}}, {"restart": "unless-stopped"}]}
+    )
+
     limits: WantedLimits = WantedLimits()
     restart: RestartPolicy | None = None
     restart_retries: Retries | None = None

@@ -137,7 +137,7 @@ def answer_example(schema: Schema, named: Mapping[str, Schema]) -> Any:  # noqa:
 
 def _value(schema: Schema, owner: str, member: str, named: Mapping[str, Schema]) -> Any:  # noqa: ANN401  (any JSON)
     for key in (f"{owner}.{member}", member):
-        if key in USUAL and _fits(USUAL[key], schema):
+        if key in USUAL and _fits(USUAL[key], schema, named):
             return USUAL[key]
     if "$ref" in schema:
         owner = schema["$ref"].rpartition("/")[2]
@@ -169,7 +169,10 @@ _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
 }
 
 
-def _fits(value: object, schema: Schema) -> bool:
-    if "type" in schema:
-        return type(value) in _TYPES[schema["type"]]
-    return any(_fits(value, it) for it in schema.get("anyOf", ())) or not {"anyOf", "type"} & schema.keys()
+def _fits(value: object, schema: Schema, named: Mapping[str, Schema]) -> bool:
+    if "$ref" in schema:
+        return _fits(value, named[schema["$ref"].rpartition("/")[2]], named)
+    if "anyOf" in schema:
+        return any(_fits(value, it, named) for it in schema["anyOf"])
+    typed = "type" not in schema or type(value) in _TYPES[schema["type"]]
+    return typed and ("enum" not in schema or value in schema["enum"])
