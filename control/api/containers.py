@@ -16,6 +16,7 @@ from control.api.running import run_container
 from control.api.state import engine_of, state_of
 from control.engine.details import detail_of
 from control.engine.listed import Listed
+from control.engine.sharing import told
 from control.errors import Ambiguous, InUse, NotFound
 from control.records import Container, ContainerDetail, EngineObject, Port
 
@@ -86,7 +87,8 @@ async def list_containers(request: Request, query: ListQuery) -> Response:
     # The list is one call, an inspect is one for each: only those of this page are inspected.
     listed = await containers.listed(stopped=query.all, filters=filters)
     page, following = cursors.page(listed, key=_by_name, after=query.after, limit=query.limit)
-    return reply_items(await containers.inspect_each([it.id for it in page]), following)
+    found = await containers.inspect_each([it.id for it in page])
+    return reply_items(told(found, listed, everyone=query.all and not filters), following)
 
 
 def _by_name(listed: Listed) -> tuple[str, str]:

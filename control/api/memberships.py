@@ -1,51 +1,53 @@
-"""Memberships over HTTP: a container on a network, by PUT and DELETE, because saying it twice is saying it once."""
+"""Memberships over HTTP: a container on a network, by PUT and DELETE, because saying it twice is saying it once.
 
-import contextlib
+Concurrency: what changes a container is done in its turn, and what it finds is looked at inside that turn, so requests
+for one pair are answered in the order in which they are made.
+"""
 
+from typing import Literal, NamedTuple
+
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from control.api.asking import asking
+from control import endpoints
+from control.api import reconnect
+from control.api.asking import asking, widen
+from control.api.etags import check_match, etag_of
 from control.api.history import AtQuery, MembershipsThen, members_at, networks_at
-from control.api.http import Page, no_content, reply, reply_page
+from control.api.http import Page, Query, no_content, reply, reply_page
 from control.api.methods import by_method
 from control.api.operations import operation
-from control.api.state import engine_of
+from control.api.overlays import connect_hidden, is_hidden, network_for
+from control.api.reconnect import Seen, membership_on
+from control.api.state import engine_of, state_of
 from control.engine import Engine
+from control.engine.memberships import LIVE
 from control.errors import (
     AddressConflict,
     AlreadyConnected,
     Ambiguous,
+    Conflict,
     ConnectedOtherwise,
+    Invalid,
+    MemoryUnavailable,
     NetworkModeConflict,
-    NotConnected,
+    NoSwarm,
     NotFound,
+    NothingToRestore,
+    NotRunning,
 )
-from control.records import Container, Membership, Network
-from control.wanted import WantedEndpoint
+from control.records import Container, Membership, MembershipMade, MembershipState, Network
+from control.wanted import WantedEndpoint, WantedMembership
 
 
-def membership_on(container: Container, network: Network) -> Membership | None:
-    """The container's membership of the network, or None."""
-    for member in container.networks:
-        # A container that never ran names its networks and leaves their ids empty.
-        if (member.network.id or network.id) == network.id and member.network.name in {network.name, network.id}:
-            return member
-    return None
+class ReplaceQuery(Query):
+    """What a connect may do beside connecting."""
 
-
-def difference(wanted: WantedEndpoint, member: Membership) -> dict[str, dict[str, object]]:
-    """Where a membership is not as wanted: option → {wanted, present}. What was not asked for does not differ."""
-    present = member.endpoint
-    differs: dict[str, dict[str, object]] = {}
-    if wanted.aliases is not None and set(wanted.aliases) != set(present.aliases or ()):
-        differs["aliases"] = {"wanted": sorted(wanted.aliases), "present": sorted(present.aliases or ())}
-    for option in ("ipv4", "ipv6"):
-        asked, is_now = getattr(wanted, option), getattr(present, option)
-        if asked is not None and asked != is_now:
-            differs[option] = {"wanted": asked, "present": is_now}
-    return differs
+    replace: bool = Field(
+        default=False, description="Where it is on the network with other options, disconnect it and connect it anew."
+    )
 
 
 @operation(answers={200: (Page[Membership], MembershipsThen)}, problems=(Ambiguous,))
@@ -75,62 +77,183 @@ async def list_networks_of(request: Request, query: AtQuery) -> Response:
 
 @operation(answers={200: Membership}, problems=(Ambiguous,))
 async def show_member(request: Request) -> Response:
-    """One membership; 404 where the container is not on the network."""
+    """One membership; 404 where the container is not on the network.
+
+    The `ETag` is for the `If-Match` of a later change.
+    """
     _, network, container = await _pair(request)
-    return reply(_required(container, network))
+    member = membership_on(container, network)
+    if member is None:
+        told = endpoints.impossible(network, container)
+        raise NotFound(told or f"{container.name} is not on {network.name}. Connect it with PUT.")
+    return reply(member, headers={"ETag": etag_of(member)})
 
 
 @operation(
     action="network.connect",
-    answers={200: Membership, 201: Membership},
-    problems=(Ambiguous, ConnectedOtherwise, AddressConflict, NetworkModeConflict),
+    answers={200: MembershipMade, 201: MembershipMade},
+    problems=(
+        Ambiguous,
+        Conflict,
+        ConnectedOtherwise,
+        AddressConflict,
+        NetworkModeConflict,
+        NoSwarm,
+        NothingToRestore,
+        NotRunning,
+        MemoryUnavailable,
+    ),
+    conditional=True,
 )
-async def connect(request: Request, wanted: WantedEndpoint) -> Response:
-    """201 connected now, 200 already so, 409 connected with other options."""
-    engine, network, container = await _pair(request)
-    await asking(request, network=network, container=container)
-    member = membership_on(container, network)
-    if member is None:
-        try:
-            await engine.networks.connect(network.id, container.id, wanted)
-        except AlreadyConnected:  # by someone else, since it was looked at
-            member = _required(await engine.containers.inspect(container.id), network)
-        else:
-            member = _required(await engine.containers.inspect(container.id), network)
-            place = f"/networks/{network.id}/containers/{container.id}"
-            return reply(member, status=201, headers={"Location": place})
-    if differs := difference(wanted, member):
-        raise ConnectedOtherwise(
-            f"{container.name} is on {network.name} with another {' and '.join(differs)}. Disconnect it first "
-            "(DELETE), then connect it as you want it.",
-            difference=differs,
-        )
-    return reply(member)
+async def connect(request: Request, query: ReplaceQuery, wanted: WantedMembership) -> Response:
+    """Connect a container to a network: 201 connected now, 200 already so, 409 connected with other options.
+
+    With `replace` it is reconnected with these options where it has others, and brought back as it was where that
+    fails. With the body `{"restore": true}` it is connected as it was when it was last disconnected here: aliases,
+    addresses, links and driver options. A container that does not run is `configured`: it joins at its start. What the
+    engine did not do of the request is told in `warnings`.
+    """
+    engine, network, container = await _pair(request, hidden=True)
+    if is_hidden(network):
+        member = await connect_hidden(request, network, container, wanted)
+        return _told(MembershipMade(**dict(member), done="connected", warnings=()))
+    async with state_of(request)["order"].turn(containers=[container.id], networks=[network.id]):
+        seen = await reconnect.look(engine, network.id, container.id)
+        check_match(request, _etag(seen))
+        asked = await _asked(request, seen, wanted)
+        await asking(request, network=network, container=container)
+        done = await _ensure(request, asked, seen, replace=query.replace)
+        return _made(engine, asked, seen, done)
 
 
-@operation(action="network.disconnect", answers={204: None}, problems=(Ambiguous, NetworkModeConflict))
+@operation(
+    action="network.disconnect",
+    answers={204: None},
+    problems=(Ambiguous, Conflict, NetworkModeConflict, MemoryUnavailable),
+    conditional=True,
+)
 async def disconnect(request: Request) -> Response:
-    """204, also when it was not connected."""
+    """Disconnect a container from a network: 204, also when it was not connected.
+
+    How it was on the network is remembered for 30 days: PUT with `{"restore": true}` brings it back.
+    """
     engine, network, container = await _pair(request)
-    await asking(request, network=network, container=container)
-    if membership_on(container, network) is not None:
-        with contextlib.suppress(NotConnected):  # someone else was quicker
-            await engine.networks.disconnect(network.id, container.id)
+    async with state_of(request)["order"].turn(containers=[container.id], networks=[network.id]):
+        seen = await reconnect.look(engine, network.id, container.id)
+        check_match(request, _etag(seen))
+        if told := endpoints.inseparable(network, seen.container, seen.member):
+            raise NetworkModeConflict(told)
+        await asking(request, network=network, container=container)
+        if seen.member is not None and (seen.live or seen.container.state not in LIVE):
+            await reconnect.remember(state_of(request)["memory"], seen.member, network)
+        else:
+            widen(request, "network.reconnect")  # to clear away what was left is to connect and disconnect
+        if seen.member is not None or seen.live:
+            await reconnect.disconnect(engine, network, container)
     return no_content()
 
 
-async def _pair(request: Request) -> tuple[Engine, Network, Container]:
-    engine = engine_of(request)
-    network = await engine.networks.resolve(request.path_params["network"])
+class Asked(NamedTuple):
+    """What is asked of a pair: the options, and the membership that is to be restored where that is it."""
+
+    options: WantedEndpoint
+    remembered: Membership | None
+
+
+class Done(NamedTuple):
+    """What came of it."""
+
+    member: Membership
+    what: Literal["connected", "reconnected", "nothing"]
+
+
+async def _asked(request: Request, seen: Seen, wanted: WantedMembership) -> Asked:
+    if not wanted.restore:
+        return Asked(wanted, None)
+    remembered = await reconnect.recall(state_of(request)["memory"], seen.network, seen.container)
+    if remembered is None:
+        raise NothingToRestore(
+            f"It is not remembered how {seen.container.name} was on {seen.network.name}: it was not disconnected here "
+            "within the last 30 days. Connect it with the options that you want."
+        )
+    return Asked(endpoints.exactly(remembered), remembered)
+
+
+async def _ensure(request: Request, asked: Asked, seen: Seen, *, replace: bool) -> Done:
+    """Have the container on the network as asked. Raises what speaks against it."""
+    engine, member = engine_of(request), seen.member
+    container, network = seen.container, seen.network
+    if member is None or seen.residue:
+        _check_possible(asked.options, seen)
+        if member is not None or seen.live:
+            widen(request, "network.reconnect")
+        try:
+            return Done(await reconnect.connect(engine, network, container, asked.options), "connected")
+        except AlreadyConnected:  # by someone else, since it was looked at
+            member = reconnect.required(await reconnect.look_at(engine, network, container.id), network, container)
+    differs = endpoints.difference(asked.options, member, _version(engine))
+    if not differs:
+        return Done(member, "nothing")
+    if not replace:
+        words = [endpoints.WORDS[option] for option in differs]
+        raise ConnectedOtherwise(
+            f"{container.name} is on {network.name} with other {' and '.join(words)}. To reconnect it with what you "
+            "ask for, send it again with ?replace=true.",
+            difference=differs,
+        )
+    _check_possible(asked.options, seen)
+    await reconnect.remember(state_of(request)["memory"], member, network)
+    widen(request, "network.reconnect")
+    return Done(await reconnect.reconnect(engine, network, container, member, asked.options), "reconnected")
+
+
+def _check_possible(options: WantedEndpoint, seen: Seen) -> None:
+    """Raises what the engine would say in fewer words, leave traces of, or find out at the container's next start."""
+    network, container = seen.network, seen.container
+    if told := endpoints.impossible(network, container):
+        raise NetworkModeConflict(told)
+    if told := endpoints.misfit(options, network):
+        raise Invalid(told)
+    if told := endpoints.reserved(options, network):
+        raise AddressConflict(f"{told} Choose another address, or let the engine choose.")
+    if container.state in LIVE and (told := endpoints.taken(options, network, seen.endpoints, container.id)):
+        raise AddressConflict(f"{told} Choose another address, or let the engine choose.")
+    if container.state in LIVE and not seen.live and (told := endpoints.full(network, seen.endpoints)):
+        raise AddressConflict(f"{told} Disconnect others from it, or use a larger network.")
+
+
+def _made(engine: Engine, asked: Asked, seen: Seen, done: Done) -> Response:
+    member = done.member
+    warnings = endpoints.unhonoured(asked.options, member, _version(engine), made=done.what != "nothing")
+    if asked.remembered is not None:
+        warnings += endpoints.changed_by_chance(asked.remembered, member)
+    if member.state is MembershipState.CONFIGURED and (
+        told := endpoints.taken(asked.options, seen.network, seen.endpoints, member.container.id)
+    ):
+        warnings.append(f"{told} It must be free when {seen.container.name} starts.")
+    return _told(MembershipMade(**dict(member), done=done.what, warnings=tuple(warnings)))
+
+
+def _told(made: MembershipMade) -> Response:
+    headers = {"ETag": etag_of(Membership(**made.model_dump(exclude={"done", "warnings"})))}
+    if made.done == "connected":
+        headers["Location"] = f"/networks/{made.network.id}/containers/{made.container.id}"
+    return reply(made, status=201 if made.done == "connected" else 200, headers=headers)
+
+
+def _etag(seen: Seen) -> str | None:
+    return None if seen.member is None else etag_of(seen.member)
+
+
+def _version(engine: Engine) -> endpoints.Version:
+    return endpoints.version_of(engine.connection.api_version)
+
+
+async def _pair(request: Request, *, hidden: bool = False) -> tuple[Engine, Network, Container]:
+    engine, reference = engine_of(request), request.path_params["network"]
+    network = await (network_for(engine, reference) if hidden else engine.networks.resolve(reference))
     container = await engine.containers.resolve(request.path_params["container"])
     return engine, network, container
-
-
-def _required(container: Container, network: Network) -> Membership:
-    member = membership_on(container, network)
-    if member is None:
-        raise NotFound(f"{container.name} is not on {network.name}. Connect it with PUT.")
-    return member
 
 
 routes = [

@@ -12,7 +12,9 @@ WITHOUT_DNS: Final = frozenset({"bridge", "host", "none"})
 """The engine's own networks, which have no DNS."""
 
 
-def memberships_of(container: ContainerRef, status: str, networks: Mapping[str, Any]) -> tuple[Membership, ...]:
+def memberships_of(
+    container: ContainerRef, status: str, networks: Mapping[str, Any], *, hostname: str = ""
+) -> tuple[Membership, ...]:
     """The networks of a container, from `NetworkSettings.Networks` of its inspect, by name."""
     short = container.id[:12]
     found = []
@@ -37,22 +39,24 @@ def memberships_of(container: ContainerRef, status: str, networks: Mapping[str, 
                         if alias != short
                     ),
                 ),
-                wanted=_options_of(entry, short, live=live),
+                wanted=_options_of(entry, short, hostname, live=live),
                 dns_names=_dns_names(name, entry, container),
             )
         )
     return tuple(found)
 
 
-def _options_of(entry: Mapping[str, Any], short: str, *, live: bool) -> EndpointOptions:
-    """What an endpoint is configured with. `short` is what the engine adds to the aliases by itself.
+def _options_of(entry: Mapping[str, Any], short: str, hostname: str, *, live: bool) -> EndpointOptions:
+    """What an endpoint is configured with.
 
-    An endpoint that lives shows the address that it has in the place of the MAC that it may want, so that is told of
-    those alone that do not.
+    Before API 1.44 the engine adds the short id and the host's name to the aliases by itself (measured on Docker 20.10:
+    at a connect and at each start), after it the short id at most. An endpoint that lives shows the MAC that it has in
+    the place of the one that it may want, so that is told of those alone that do not.
     """
     addresses = entry.get("IPAMConfig") or {}
+    added = {short} if "DNSNames" in entry else {short, hostname}
     return EndpointOptions(
-        aliases=tuple(alias for alias in entry.get("Aliases") or () if alias != short),
+        aliases=tuple(alias for alias in entry.get("Aliases") or () if alias not in added),
         ipv4=addresses.get("IPv4Address") or None,
         ipv6=addresses.get("IPv6Address") or None,
         link_local=tuple(addresses.get("LinkLocalIPs") or ()),

@@ -167,10 +167,11 @@ class Networks:
         async with self._connection.use() as docker:
             await DockerNetwork(docker, network_id).connect(body)
 
-    async def disconnect(self, network_id: str, container_id: str) -> None:
-        """Disconnect a container from a network. Raises NotConnected."""
+    async def disconnect(self, network_id: str, container_id: str, *, force: bool = False) -> None:
+        """Disconnect a container from a network; `force` also where the engine has forgotten that it is there. Raises
+        NotConnected."""
         async with self._connection.use() as docker:
-            await DockerNetwork(docker, network_id).disconnect({"Container": container_id})
+            await DockerNetwork(docker, network_id).disconnect({"Container": container_id, "Force": force})
 
     async def prune_nothing(self) -> None:
         """Have the engine emit a network `prune` event, and do nothing else: a sign of life for the event stream, which

@@ -36,6 +36,7 @@ RULES: Final = {
     "network.remove": Rule(down=True, events=frozenset({"destroy"}), to_absent=True),
     "network.connect": Rule(up=True),
     "network.disconnect": Rule(down=True, to_absent=True),
+    "network.reconnect": Rule(up=True, down=True),
     "container.run": Rule(
         up=True, down=True, events=frozenset({"create", "start", "kill", "die", "destroy"}), last="start"
     ),
@@ -58,7 +59,7 @@ NOTHING: Final = Rule()
 @dataclass(slots=True)
 class Asked:
     """One request: what it asked, of which network or container (by id, or by name where it makes one). `seq` is the
-    number of its intent."""
+    number of its intent; `widened` the action whose rule holds in the place of its own, once it does more than that."""
 
     request: RequestRef
     action: str
@@ -69,11 +70,12 @@ class Asked:
     ended: int | None = None
     seq: int | None = None
     spent: bool = False
+    widened: str | None = None
 
     @property
     def rule(self) -> Rule:
         """What it may cause."""
-        return RULES.get(self.action, NOTHING)
+        return RULES.get(self.widened or self.action, NOTHING)
 
     def covers(self, time: int, since: int | None = None, *, slack: int = 0) -> bool:
         """Whether something at `time` (or between `since` and then) fell into its time, give or take `slack`."""
@@ -119,7 +121,7 @@ class Ledger:
         fitting = self._fitting(network, container, name, time, since, up=up)
         found = self._best((it for it in fitting if up or to_absent or not it.rule.to_absent), time)
         if found is not None and found.network is not None and found.container is not None:
-            found.spent = True
+            found.spent = not (found.rule.up and found.rule.down)  # a reconnect goes both ways, back and forth
         return found
 
     def of_container(self, container: str, name: str | None, action: str, time: int) -> RequestRef | None:

@@ -1,5 +1,7 @@
 """Networks, and containers as members of them."""
 
+from typing import Literal
+
 from control.instants import Instant
 from control.records.base import Record
 from control.records.events import ContainerRef, Endpoint, MembershipState
@@ -42,6 +44,14 @@ class Membership(Record):
     dns_names: tuple[str, ...] = ()
 
 
+class MembershipMade(Membership):
+    """A membership that was asked for: what was `done` for it, and in `warnings` what of the request the engine does
+    not do, or did otherwise than it was."""
+
+    done: Literal["connected", "reconnected", "nothing"]
+    warnings: tuple[str, ...]
+
+
 class AddressPool(Record):
     """One IPAM configuration of a network. `range` is the part of the subnet that addresses are given from."""
 
@@ -60,7 +70,8 @@ class Ipam(Record):
 
 
 class Network(Record):
-    """A network as the engine has it."""
+    """A network as the engine has it. `config_only`: it only holds a configuration, for others to take; `config_from`
+    is the name of that which this one took."""
 
     id: str
     name: str
@@ -70,13 +81,76 @@ class Network(Record):
     internal: bool
     attachable: bool
     ingress: bool
+    ipv4: bool
     ipv6: bool
+    config_only: bool
+    config_from: str | None
     labels: dict[str, str]
     options: dict[str, str]
     ipam: Ipam
 
 
-class NetworkDetail(Network):
-    """A network and the containers on it, those running first, each by name."""
+class AddressUse(Record):
+    """The addresses that the engine can give to containers from a pool, how many of them endpoints have (of a swarm's
+    network: as far as this engine knows), and how many are free. A number above 2^53 - 1, which many readers of JSON
+    can't hold, is told as that."""
 
+    total: int
+    taken: int
+    free: int
+
+
+class PoolInUse(AddressPool):
+    """A pool, and the use of its addresses; null where the engine does not tell the subnet."""
+
+    use: AddressUse | None
+
+
+class IpamInUse(Ipam):
+    """How a network gives addresses, and has given them."""
+
+    pools: tuple[PoolInUse, ...] = ()
+
+
+class OtherEndpoint(Record):
+    """An endpoint of no container that this engine shows: a swarm's load balancer, or one that the engine has forgotten
+    to remove. Its `container` is the id of the one that it was made for, where there was one."""
+
+    name: str | None
+    container: str | None
+    endpoint: Endpoint
+
+
+class Peer(Record):
+    """Another engine of the swarm that has a part of the network."""
+
+    name: str
+    address: str
+
+
+class ServiceTask(Record):
+    """A task of a service on a swarm's network. `host` is the address of the engine that runs it."""
+
+    name: str
+    endpoint: Endpoint
+    host: str | None
+
+
+class Service(Record):
+    """A service on a swarm's network. `address` is its virtual one."""
+
+    name: str
+    address: str | None
+    ports: tuple[str, ...]
+    tasks: tuple[ServiceTask, ...]
+
+
+class NetworkDetail(Network):
+    """A network, the use of its addresses, and who is on it: the containers of this engine, connected and configured to
+    join at their start, by name; endpoints of none; and of a swarm's network, peers and services."""
+
+    ipam: IpamInUse
     containers: tuple[Membership, ...]
+    other_endpoints: tuple[OtherEndpoint, ...] = ()
+    peers: tuple[Peer, ...] = ()
+    services: tuple[Service, ...] = ()

@@ -12,10 +12,10 @@ def endpoint_config(wanted: WantedEndpoint) -> dict[str, Any]:
         IPv4Address=wanted.ipv4, IPv6Address=wanted.ipv6, LinkLocalIPs=listed(wanted.link_local or None)
     )
     return present(
-        Aliases=listed(wanted.aliases),
-        Links=listed(wanted.links),
+        Aliases=listed(wanted.aliases or None),
+        Links=listed(wanted.links or None),
         MacAddress=wanted.mac,
         GwPriority=wanted.gateway_priority,
-        DriverOpts=wanted.options,
+        DriverOpts=wanted.options or None,
         IPAMConfig=addresses or None,
     )

@@ -43,6 +43,23 @@ def test_a_connect_causes_what_goes_up_and_a_disconnect_what_goes_down() -> None
     assert claimed(ledger(down), "n", "c", BEGAN, up=True) is None
 
 
+def test_a_reconnect_causes_both_ways_as_often_as_it_needs() -> None:
+    """Down and up, and where that fails up again as it was: none of it spends the request."""
+    made = ledger(asked("network.reconnect", network="n", container="c"))
+    assert [claimed(made, "n", "c", BEGAN, up=up) for up in (False, True, False, True)] == ["r1"] * 4
+    assert claimed(made, "n", "other", BEGAN, up=True) is None
+
+
+def test_a_connect_that_turns_out_to_be_a_reconnect() -> None:
+    """What it does is known only later: from then on it causes both."""
+    one = connect()
+    made = ledger(one)
+    assert claimed(made, "n", "c", BEGAN, up=False) is None
+    one.widened = "network.reconnect"
+    assert [claimed(made, "n", "c", BEGAN, up=up) for up in (False, True)] == ["r1", "r1"]
+    assert one.action == "network.connect"
+
+
 def test_only_what_was_asked_of_the_pair_fits_it() -> None:
     assert claimed(ledger(connect()), "other", "c", BEGAN, up=True) is None
     assert claimed(ledger(connect()), "n", "other", BEGAN, up=True) is None
