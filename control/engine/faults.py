@@ -27,6 +27,7 @@ from control.errors import (
     NotRunning,
     PortTaken,
     Problem,
+    RegistryAway,
     StartFailed,
     SwarmAway,
     Unsupported,
@@ -44,6 +45,25 @@ class Fault(NamedTuple):
 
 
 _FAULTS: Final = (
+    Fault(NotFound, "Look at the name and the tag; a repository that is not open to all needs `credentials`.", (
+        "pull access denied", "manifest for .* not found", "manifest unknown", "name unknown",
+        "repository .* not found", "invalid reference format.*repository",
+    )),
+    Fault(NotFound, "Ask for a platform that there is an image for.", (
+        "no matching manifest for", "no match for platform in manifest", "does not provide the specified platform",
+        "was found but does not match the specified platform",
+    )),
+    Fault(Forbidden, "Send the `credentials` of somebody who may pull it.", (
+        "unauthorized:", "incorrect username or password", "no basic auth credentials",
+        "requested access to the resource is denied",
+    )),
+    Fault(RegistryAway, "Wait, or send `credentials`.", ("toomanyrequests",)),
+    Fault(RegistryAway, "Look at the image's name and at the engine's network, or load or build the image.", (
+        r'(get|head|post) \\?"?https?://.*(dial tcp|lookup |eof|timeout|deadline exceeded|canceled|refused|reset|'
+        r"server gave http response|x509|tls|50\d |unreachable)",
+        "failed to resolve reference .*(dial tcp|lookup |timeout|refused|eof)",
+        r"unexpected status code 50\d", "received unexpected http status: 5",
+    )),
     Fault(AlreadyConnected, "Disconnect it first.", (
         "endpoint with name .* already exists in network", "is already attached to network",
     )),
@@ -150,6 +170,7 @@ _FAULTS: Final = (
         "is not running", "is not paused", "container .* is paused", "is already paused", "start a paused container",
     )),
     Fault(InUse, "Stop it first, or use force=true.", ("you cannot remove a (running|paused|restarting)",)),
+    Fault(InUse, "Remove it by each of its names, or use force=true.", ("is referenced in (multiple|one or more) repositor",)),
     Fault(InUse, "Remove what uses it first.", (
         "volume is in use", "image is (being )?used", "has dependent child", "is using its referenced image",
     )),

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from control.engine.connection import Connection
-from control.engine.networks import network_of
+from control.engine.networkjson import network_of
 from control.records import Network, Swarm, SwarmManager, SwarmRole, SwarmState, SwarmTokens
 from control.wanted import WantedJoin, WantedSwarm
 

@@ -32,7 +32,7 @@ from control.records.events import (
     Source,
 )
 from control.records.execs import ContainerLogs, ExecResult, ExecState, LogEnd, LogLine
-from control.records.images import Image
+from control.records.images import Image, ImageDetail, Progress, User
 from control.records.networks import (
     AddressPool,
     AddressUse,
@@ -73,6 +73,7 @@ __all__ = [
     "HealthLook",
     "Healthcheck",
     "Image",
+    "ImageDetail",
     "Ipam",
     "IpamInUse",
     "Kind",
@@ -91,16 +92,18 @@ __all__ = [
     "Peer",
     "PoolInUse",
     "Port",
+    "Progress",
     "Record",
     "RequestRef",
     "Service",
     "ServiceTask",
     "Source",
-    "Ulimit",
     "Swarm",
     "SwarmManager",
     "SwarmRole",
     "SwarmState",
     "SwarmTokens",
+    "Ulimit",
+    "User",
     "Volume",
 ]

@@ -166,7 +166,8 @@ class PrivateEngine:
         filters = {"filters": json.dumps({"label": [label]})} if label else {}
         for container in self.call("GET", "/containers/json", all="true", **filters):
             self.call("DELETE", f"/containers/{container['Id']}", force="true", v="true")
-        for network in self.call("GET", "/networks", **filters):
+        # A configuration goes after the networks that take it.
+        for network in sorted(self.call("GET", "/networks", **filters), key=lambda it: bool(it.get("ConfigOnly"))):
             if network["Name"] not in {"bridge", "host", "none"}:
                 self._remove_network(network["Id"])
         for volume in self.call("GET", "/volumes", **filters)["Volumes"] or ():

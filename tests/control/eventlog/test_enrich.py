@@ -4,7 +4,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
 from control.engine.containers import container_of
-from control.engine.networks import endpoints_of, network_of
+from control.engine.networkjson import endpoints_of, network_of
 from control.errors import EngineTimeout, NotFound, Problem
 from control.eventlog.enrich import Enricher
 from control.eventlog.names import Names
