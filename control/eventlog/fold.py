@@ -216,7 +216,7 @@ class Fold:
         alive = life is not None and life.alive
         cause = Cause.EXTERNAL if alive else self._beginning(life, heard, later)
         if life is not None and not alive and cause is not Cause.EXTERNAL:
-            life.starting = True
+            life.starting, life.undone = True, None
             self._register.changes.lives.add(pair.container)
         return entries + self._move(pair, CONNECTED, heard, cause, endpoint=endpoint)
 
@@ -244,6 +244,9 @@ class Fold:
         if life is not None and not life.alive:
             entry = heard.glimpse.entry(pair.network) if heard.glimpse else None
             stays = entry is not None if heard.glimpse and heard.glimpse.container else life.starting
+            if stays and life.undone is None:
+                life.undone = event.time
+                self._register.changes.lives.add(pair.container)
             return self._move(pair, CONFIGURED if stays else ABSENT, heard, Cause.START if stays else Cause.EXTERNAL)
         if not self._trait.death_first and self._ends(pair, heard, later):
             return self._move(pair, CONFIGURED, heard, self._reason(life or Life(alive=True), heard, later))
@@ -263,6 +266,8 @@ class Fold:
     def _took_back(self, pair: Pair, known: Known, life: Life | None, heard: Heard) -> bool:
         """Whether this tells of what had not been told, or tells it again, and the container is still to join."""
         starting = life is not None and life.starting
+        if life is not None and life.undone is not None and heard.event.time - life.undone > SECOND:
+            starting = False  # that start is over
         container = heard.glimpse.container if heard.glimpse else None
         if heard.glimpse is None or heard.glimpse.late:
             return starting

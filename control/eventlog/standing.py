@@ -58,10 +58,12 @@ class Heard:
 
 @dataclass(slots=True)
 class Life:
-    """What is known of a container's life: whether it runs, and what led to its end."""
+    """What is known of a container's life: whether it runs, and what led to its end. `undone`: since when what a start
+    that failed had connected is taken back."""
 
     alive: bool = False
     starting: bool = False
+    undone: int | None = None
     signalled: int | None = None
     oom: bool = False
     stopped: int | None = None

@@ -282,6 +282,7 @@ def life_text(life: Life) -> str:
     told = {
         "alive": life.alive,
         "starting": life.starting,
+        "undone": life.undone,
         "signalled": life.signalled,
         "oom": life.oom,
         "stopped": life.stopped,

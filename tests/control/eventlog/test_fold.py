@@ -549,6 +549,19 @@ def test_a_disconnect_while_down_of_what_was_removed_since(state: str) -> None:
 
 
 @pytest.mark.parametrize("death_first", [True, False])
+def test_a_disconnect_long_after_a_start_that_failed(death_first: bool) -> None:
+    """What a failed start took back it took back at once; later, somebody took the container off."""
+    told = Telling("db created mynet other", death_first=death_first)
+    failed = "| created! mynet other"
+    assert told.tell(f"30 C mynet db | created mynet=1 other\n40 D other db {failed}\n41 D mynet db {failed}") == [
+        "30 mynet db configured>connected start #1",
+        "41 mynet db connected>configured start #1",
+    ]
+    gone = "gone" if death_first else "created! mynet"
+    assert told.tell(f"2500 D other db | {gone}") == ["2500 other db configured>absent external"]
+
+
+@pytest.mark.parametrize("death_first", [True, False])
 @pytest.mark.parametrize("look", [" | created! mynet", " | exited! mynet", " | created mynet", ""])
 def test_a_start_with_a_bad_command(look: str, death_first: bool) -> None:
     """C, D, and no start or die: what the start did, it took back."""
