@@ -76,6 +76,7 @@ def exactly(member: Membership) -> WantedEndpoint:
     """The wish that brings a membership back as it is, for an engine to whom the one before is lost.
 
     An address that the engine chose is not asked for, which would pin it; a MAC is, unless it only follows the address.
+    A swarm's network shows every address as one that was asked for (20.10), so there each comes back.
     """
     was = member.wanted
     mac = was.mac or (None if _derived(member) else member.endpoint.mac)

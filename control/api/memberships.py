@@ -115,12 +115,14 @@ async def connect(request: Request, query: ReplaceQuery, wanted: WantedMembershi
     """
     engine, network, container = await _pair(request, hidden=True)
     if is_hidden(network):
-        member = await connect_hidden(request, network, container, wanted)
-        return _told(MembershipMade(**dict(member), done="connected", warnings=()))
+        check_match(request, None)
+        asked = await _asked(request, network, container, wanted)
+        member = await connect_hidden(request, network, container, asked.options)
+        return _told(MembershipMade(**dict(member), done="connected", warnings=_warnings(engine, asked, member)))
     async with state_of(request)["order"].turn(containers=[container.id], networks=[network.id]):
         seen = await reconnect.look(engine, network.id, container.id)
         check_match(request, _etag(seen))
-        asked = await _asked(request, seen, wanted)
+        asked = await _asked(request, network, container, wanted)
         await asking(request, network=network, container=container)
         done = await _ensure(request, asked, seen, replace=query.replace)
         return _made(engine, asked, seen, done)
@@ -167,14 +169,14 @@ class Done(NamedTuple):
     what: Literal["connected", "reconnected", "nothing"]
 
 
-async def _asked(request: Request, seen: Seen, wanted: WantedMembership) -> Asked:
+async def _asked(request: Request, network: Network, container: Container, wanted: WantedMembership) -> Asked:
     if not wanted.restore:
         return Asked(wanted, None)
-    remembered = await reconnect.recall(state_of(request)["memory"], seen.network, seen.container)
+    remembered = await reconnect.recall(state_of(request)["memory"], network, container)
     if remembered is None:
         raise NothingToRestore(
-            f"It is not remembered how {seen.container.name} was on {seen.network.name}: it was not disconnected here "
-            "within the last 30 days. Connect it with the options that you want."
+            f"It is not remembered how {container.name} was on {network.name}: it was not disconnected here within the "
+            "last 30 days. Connect it with the options that you want."
         )
     return Asked(endpoints.exactly(remembered), remembered)
 
@@ -224,14 +226,19 @@ def _check_possible(options: WantedEndpoint, seen: Seen) -> None:
 
 def _made(engine: Engine, asked: Asked, seen: Seen, done: Done) -> Response:
     member = done.member
-    warnings = endpoints.unhonoured(asked.options, member, _version(engine), made=done.what != "nothing")
-    if asked.remembered is not None:
-        warnings += endpoints.changed_by_chance(asked.remembered, member)
+    warnings = _warnings(engine, asked, member, made=done.what != "nothing")
     if member.state is MembershipState.CONFIGURED and (
         told := endpoints.taken(asked.options, seen.network, seen.endpoints, member.container.id)
     ):
-        warnings.append(f"{told} It must be free when {seen.container.name} starts.")
-    return _told(MembershipMade(**dict(member), done=done.what, warnings=tuple(warnings)))
+        warnings += (f"{told} It must be free when {seen.container.name} starts.",)
+    return _told(MembershipMade(**dict(member), done=done.what, warnings=warnings))
+
+
+def _warnings(engine: Engine, asked: Asked, member: Membership, *, made: bool = True) -> tuple[str, ...]:
+    warnings = endpoints.unhonoured(asked.options, member, _version(engine), made=made)
+    if asked.remembered is not None:
+        warnings += endpoints.changed_by_chance(asked.remembered, member)
+    return tuple(warnings)
 
 
 def _told(made: MembershipMade) -> Response:

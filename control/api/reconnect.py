@@ -83,7 +83,15 @@ async def remember(memory: Memory, member: Membership, network: Network) -> None
 
 async def recall(memory: Memory, network: Network, container: Container) -> Membership | None:
     """How a container was on a network when it was last disconnected here, or None. Raises MemoryUnavailable."""
-    kept = await memory.get(KIND, _key(network.id, container.id))
+    if network.id == network.name:  # an overlay that a worker does not show: what it is called is all that is known
+        everything = await memory.all(KIND)
+        found = [_validated(kept) for key, kept in everything.items() if key.endswith(f"/{container.id}")]
+        named = [it for it in found if it is not None and network.name in {it.network.name, it.network.id}]
+        return named[-1] if named else None
+    return _validated(await memory.get(KIND, _key(network.id, container.id)))
+
+
+def _validated(kept: object) -> Membership | None:
     try:
         return None if kept is None else Membership.model_validate(kept)
     except ValidationError:  # kept by another version, which told a membership in another way

@@ -216,6 +216,10 @@ def test_a_worker_connects_to_an_overlay_that_it_does_not_show(nodes: tuple[Node
     (record,) = two.api.get("/events", params=wanted).json()["items"]
     assert (record["cause"], record["network"]["id"]) == ("request", network)
     assert two.api.delete("/networks/wide/containers/south").status_code == 204
+    eventually(lambda: two.api.get("/networks/wide").status_code == 404)
+    restored = two.api.put("/networks/wide/containers/south", json={"restore": True})
+    assert (restored.status_code, restored.json()["wanted"]["aliases"]) == (201, ["pole"]), restored.text
+    assert two.api.delete("/networks/wide/containers/south").status_code == 204
     for node, name in ((one, "north"), (two, "south")):
         assert node.api.delete(f"/containers/{name}", params={"force": "true"}).status_code == 204
 
