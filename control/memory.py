@@ -9,6 +9,7 @@ again at each call. Values have an end of life; what is past it is not found, an
 """
 
 import asyncio
+import os
 import sqlite3
 import threading
 import time
@@ -116,6 +117,8 @@ class Memory:
                 ) from error
 
     def _open(self) -> sqlite3.Connection:
+        # Made here, because SQLite gives what it writes beside it the same mode.
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
         connection = sqlite3.connect(self.path, timeout=5, check_same_thread=False)
         try:
             connection.execute("PRAGMA journal_mode = WAL")
@@ -128,7 +131,6 @@ class Memory:
         except BaseException:
             connection.close()
             raise
-        self.path.chmod(0o600)
         return connection
 
 

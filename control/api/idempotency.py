@@ -6,6 +6,7 @@ again finds what the first one made. A request that failed for certain is forgot
 """
 
 import base64
+import contextlib
 import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -15,7 +16,7 @@ from starlette.responses import Response
 
 from control.api.http import read_raw
 from control.api.state import state_of
-from control.errors import EngineAway, EngineTimeout, Invalid, KeyInUse, KeyReused, Problem
+from control.errors import EngineAway, EngineTimeout, Invalid, KeyInUse, KeyReused, MemoryUnavailable, Problem
 
 if TYPE_CHECKING:
     from control.api.operations import Operation
@@ -56,40 +57,56 @@ async def once(operation: "Operation", request: Request) -> Response:
     if not (0 < len(key) <= LONGEST and key.isascii() and key.isprintable()):
         raise Invalid(f"{HEADER} has 1 to {LONGEST} printable ASCII characters.")
     state = state_of(request)
-    memory, active = state["memory"], state["active_keys"]
+    memory, active, age = state["memory"], state["active_keys"], state["settings"].idempotency_age * 3600
     digest = hashlib.sha256(f"{request.user.display_name}\0{key}".encode()).hexdigest()
     asked = await _fingerprint(request)
-    again = False
-    if not await memory.put_new(KIND, digest, {"asked": asked}, seconds=state["settings"].idempotency_age * 3600):
-        known: dict[str, Any] = await memory.get(KIND, digest) or {"asked": asked}
-        if known["asked"] != asked:
-            raise KeyReused(f"This {HEADER} was used for another request: take a new one for each thing to create.")
-        if "status" in known:
-            request.scope["replayed"] = True
-            headers = {**known["headers"], REPLAYED: "true"}
-            return Response(base64.b64decode(known["body"]), known["status"], headers)
-        if digest in active:
-            raise KeyInUse(
-                f"A request with this {HEADER} is under way: ask again when it has ended.", headers={"Retry-After": "1"}
-            )
-        again = True
+    if digest in active:
+        _check_same(await memory.get(KIND, digest), asked)
+        raise KeyInUse(
+            f"A request with this {HEADER} is under way: ask again when it has ended.", headers={"Retry-After": "1"}
+        )
+    # From here to the answer that is kept, nobody else does anything under this key.
     active.add(digest)
-    request.scope[_KEY] = Mark(digest, again)
+    try:
+        known = None
+        if not await memory.put_new(KIND, digest, {"asked": asked}, seconds=age):
+            known = await memory.get(KIND, digest)
+            _check_same(known, asked)
+            if known is not None and "status" in known:
+                request.scope["replayed"] = True
+                return Response(
+                    base64.b64decode(known["body"]), known["status"], {**known["headers"], REPLAYED: "true"}
+                )
+        request.scope[_KEY] = Mark(digest, again=known is not None)
+        return await _done(operation, request, digest, asked, age)
+    finally:
+        active.discard(digest)
+
+
+def _check_same(known: dict[str, Any] | None, asked: str) -> None:
+    if known is not None and known["asked"] != asked:
+        raise KeyReused(f"This {HEADER} was used for another request: take a new one for each thing to create.")
+
+
+async def _done(operation: "Operation", request: Request, digest: str, asked: str, age: float) -> Response:
+    """Do it, and keep the answer."""
+    memory = state_of(request)["memory"]
     try:
         response = await operation(request)
     except Problem as problem:
         if not isinstance(problem, EngineTimeout | EngineAway):  # then it is not known what was made
-            await memory.remove(KIND, digest)
+            with contextlib.suppress(MemoryUnavailable):
+                await memory.remove(KIND, digest)
         raise
-    finally:
-        active.discard(digest)
     answer = {
         "asked": asked,
         "status": response.status_code,
         "headers": {name: value for name, value in response.headers.items() if name != "content-length"},
         "body": base64.b64encode(bytes(response.body)).decode(),
     }
-    await memory.put(KIND, digest, answer, seconds=state["settings"].idempotency_age * 3600)
+    # It is made, whether that can be kept or not; a request that is sent again finds it by its label.
+    with contextlib.suppress(MemoryUnavailable):
+        await memory.put(KIND, digest, answer, seconds=age)
     return response
 
 
