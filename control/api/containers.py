@@ -45,8 +45,8 @@ class ListQuery(Paging):
     since: str | None = Field(None, description="A container: those made after it.")
     exited: Annotated[int, Field(ge=0, le=255)] | None = Field(None, description="The exit code of those that ended.")
     health: Literal["starting", "healthy", "unhealthy", "none"] | None = None
-    publish: PortFilter | None = Field(None, description="A port of the container that is published.")
-    expose: PortFilter | None = Field(None, description="A port that is exposed.")
+    publish: PortFilter | None = Field(None, description="A port of the host, at which one is published.")
+    expose: PortFilter | None = Field(None, description="A port of the container that is exposed.")
     is_task: bool | None = Field(None, description="Whether it is a task of a swarm's service.")
 
 

@@ -126,14 +126,14 @@ async def _run(
         if mark is not None and mark.again and (made := await _made_before(engine, mark, wanted, attached)) is not None:
             return made, _warnings(engine, wanted, attached, made)
         try:
-            created = await engine.runs.create(wanted, networks)
+            created = await engine.runs.create(wanted, networks, keep=mark is not None)
         except NameTaken:
             # A request with this key of which the engine's answer never came may have been under way until now.
             made = None if mark is None else await _made_before(engine, mark, wanted, attached)
             if made is None:
                 raise
             return made, _warnings(engine, wanted, attached, made)
-        async with engine.runs.whole(created, wanted), order.turn(containers=[created.id]):
+        async with engine.runs.whole(created, wanted, keep=mark is not None), order.turn(containers=[created.id]):
             detail = await engine.runs.complete(created, wanted, networks)
     return detail, [*_warnings(engine, wanted, attached, detail), *created.warnings]
 

@@ -55,6 +55,7 @@ class Engine:
 
     async def close(self) -> None:
         """Let go of the engine."""
+        await self.runs.close()
         await self.connection.close()
 
 

@@ -170,14 +170,14 @@ _FAULTS: Final = (
         "is not running", "is not paused", "container .* is paused", "is already paused", "start a paused container",
     )),
     Fault(InUse, "Stop it first, or use force=true.", ("you cannot remove a (running|paused|restarting)",)),
-    Fault(InUse, "Remove it by each of its names, or use force=true.", ("is referenced in (multiple|one or more) repositor",)),
+    Fault(InUse, "Remove it by each of its names, or use force=true.", ("is referenced in multiple repositories",)),
     Fault(InUse, "Remove what uses it first.", (
         "volume is in use", "image is (being )?used", "has dependent child", "is using its referenced image",
     )),
     Fault(Unsupported, "Run the container anew with a log driver that can be read, such as json-file or local.", (
         "configured logging driver does not support reading",
     )),
-    Fault(NotFound, "List the containers, and use a name or full id from there.", ("no such container: ",)),
+    Fault(NotFound, "List the containers, and use a name or full id from there.", ("no such container:? ",)),
     Fault(NotFound, "Pull it with POST /images/pull, or build it with POST /images/build.", (
         "no such image", "was found but does not match the specified platform",
     )),

@@ -5,12 +5,22 @@ has it. What a failed connect has left in a container's settings it refuses at t
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_address
+from typing import NamedTuple
 
 from control import endpoints
 from control.errors import PortTaken, Problem, StartFailed
-from control.records import Container, Membership, Network, NetworkDetail
+from control.records import Container, Endpoint, Membership, Network
+
+
+class Used(NamedTuple):
+    """A network, the endpoints on it by their containers' ids, and what containers are called."""
+
+    network: Network
+    endpoints: Mapping[str, Endpoint]
+    names: Mapping[str, str]
+
 
 _HOST_PORT = re.compile(r"(?:[0-9.]+|\[?[0-9a-fA-F:]*\]?):(\d+)(?::| |$)")
 
@@ -35,11 +45,11 @@ def explained(
     problem: Problem,
     container: Container,
     networks: Sequence[Network],
-    used: Sequence[NetworkDetail],
+    used: Sequence[Used],
     users: Sequence[str],
 ) -> Problem:
     """The problem with which a start failed, explained where it can be; `used` are the container's networks on which it
-    wants an address, with who is on them, `users` who publishes the port."""
+    wants an address, `users` who publishes the port."""
     if isinstance(problem, PortTaken):
         if not users:
             return problem
@@ -63,22 +73,22 @@ def _misfits(container: Container, networks: Sequence[Network]) -> Iterator[str]
             yield f"{told} {_way_out(container, member)}"
 
 
-def _taken(container: Container, used: Sequence[NetworkDetail]) -> Iterator[str]:
-    for network in used:
-        members = [it for it in container.networks if place_of(it, [network]) is not None]
+def _taken(container: Container, used: Sequence[Used]) -> Iterator[str]:
+    for it in used:
+        members = [member for member in container.networks if place_of(member, [it.network]) is not None]
         for member in members:
             for wanted in filter(None, (member.wanted.ipv4, member.wanted.ipv6)):
-                if holder := _holder(wanted, network, container.id):
-                    yield f"its address {wanted} on {network.name} is {holder}. {_way_out(container, member)}"
+                if holder := _holder(wanted, it, container.id):
+                    yield f"its address {wanted} on {it.network.name} is {holder}. {_way_out(container, member)}"
 
 
-def _holder(address: str, network: NetworkDetail, container_id: str) -> str | None:
+def _holder(address: str, used: Used, container_id: str) -> str | None:
     meant = ip_address(address)
-    for other in network.containers:
-        theirs = {it for it in (other.endpoint.ipv4, other.endpoint.ipv6) if it}
-        if other.container.id != container_id and meant in map(ip_address, theirs):
-            return f"{other.container.name or other.container.id}'s now"
-    if any(pool.gateway and ip_address(pool.gateway) == meant for pool in network.ipam.pools):
+    for other, endpoint in used.endpoints.items():
+        theirs = {it for it in (endpoint.ipv4, endpoint.ipv6) if it}
+        if other != container_id and meant in map(ip_address, theirs):
+            return f"{used.names.get(other, other)}'s now"
+    if any(pool.gateway and ip_address(pool.gateway) == meant for pool in used.network.ipam.pools):
         return "the network's gateway"
     return None
 

@@ -23,9 +23,9 @@ def state(engine: PrivateEngine, name: str) -> str:
     return told
 
 
-def did(api: httpx2.Client, path: str, *, status: int = 200, **query: object) -> dict[str, Any]:
+def did(api: httpx2.Client, path: str, *, status: int = 200, **query: str | float) -> dict[str, Any]:
     """What a POST is answered with."""
-    answer = api.post(path, params=query)  # type: ignore[arg-type]
+    answer = api.post(path, params=query)
     assert answer.status_code == status, answer.text
     told: dict[str, Any] = answer.json()
     return told
@@ -94,7 +94,7 @@ def test_a_stop_has_the_containers_own_time(api: httpx2.Client) -> None:
 def test_a_kill_comes_through_during_a_stop(api: httpx2.Client, control: Control, engine: PrivateEngine) -> None:
     """A stop that waits is ended by a kill at once, and both are answered."""
     run(api, "waiting", command=DEAF, init=False)
-    asked = {"kind": "request", "container": "waiting", "limit": 1000}
+    asked = {"kind": "request", "container": "waiting", "limit": "1000"}
 
     def stopping() -> bool:
         items = api.get("/events", params=asked).json()["items"]
@@ -148,9 +148,9 @@ def test_rename(api: httpx2.Client) -> None:
 def test_wait(api: httpx2.Client, control: Control) -> None:
     """At once for one that has ended, at its end for one that runs, `timed_out` where the time is up before."""
 
-    def waited(name: str, **query: object) -> dict[str, Any]:
+    def waited(name: str, **query: str | float) -> dict[str, Any]:
         with control.client() as client:
-            answer = client.get(f"/containers/{name}/wait", params=query)  # type: ignore[arg-type]
+            answer = client.get(f"/containers/{name}/wait", params=query)
         assert answer.status_code == 200, answer.text
         told: dict[str, Any] = answer.json()
         return told
@@ -193,8 +193,8 @@ def test_update(api: httpx2.Client, engine: PrivateEngine) -> None:
     host = engine.call("GET", "/containers/grown/json")["HostConfig"]
     assert (host["Memory"], host["NanoCpus"]) == (32 * 1024 * 1024, 500_000_000)
     assert host["RestartPolicy"] == {"Name": "on-failure", "MaximumRetryCount": 3}
-    for body in ({}, {"restart": "sometimes"}, {"restart": "always", "restart_retries": 1}, {"cpus": 1}):
-        assert kind_of(api.post("/containers/grown/update", json=body)) == (422, "invalid")
+    for wrong in ({}, {"restart": "sometimes"}, {"restart": "always", "restart_retries": 1}, {"cpus": 1}):
+        assert kind_of(api.post("/containers/grown/update", json=wrong)) == (422, "invalid")
     run(api, "mortal", auto_remove=True)
     assert kind_of(api.post("/containers/mortal/update", json={"restart": "always"})) == (422, "invalid")
 
