@@ -36,6 +36,10 @@ EXACT: Final = 2**53 - 1
 """The largest number that every reader of JSON reads exactly."""
 
 
+REFUSING: Final = "*"
+"""How the kernel calls the interface of a route that refuses."""
+
+
 class Taken(NamedTuple):
     """A subnet that is in use: by the network of this name, or by a route of the host through this interface."""
 
@@ -46,7 +50,8 @@ class Taken(NamedTuple):
     def __str__(self) -> str:
         if self.network is not None:
             return f"{self.subnet} of the network {self.network}"
-        return f"the route of the engine's host to {self.subnet} (by {self.interface})"
+        way = "which refuses" if self.interface == REFUSING else f"by {self.interface}"
+        return f"the route of the engine's host to {self.subnet} ({way})"
 
 
 class Use(NamedTuple):

@@ -68,7 +68,7 @@ async def read_body(request: Request, model: type[Model]) -> Model:
         value = json.loads(raw or b"{}")
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"The body is no JSON: {error}.") from error
-    return _validated(model, value, "body")
+    return checked(model, value, "body")
 
 
 async def read_raw(request: Request) -> bytes:
@@ -111,10 +111,11 @@ def read_query(request: HTTPConnection, model: type[Model]) -> Model:
             values[key] = [*(values[key] if isinstance(values[key], list) else [values[key]]), value]
         else:
             values[key] = value
-    return _validated(model, values, "query")
+    return checked(model, values, "query")
 
 
-def _validated(model: type[Model], value: object, place: str) -> Model:
+def checked(model: type[Model], value: object, place: str) -> Model:
+    """The value as `model`; `place` is where it stood. Raises Invalid."""
     try:
         return model.model_validate(value)
     except ValidationError as error:
@@ -156,9 +157,13 @@ def reply_items(items: Sequence[BaseModel], following: str | None) -> Response:
 
 def reply_items_with(items: Sequence[BaseModel], following: str | None, **further: Any) -> Response:  # noqa: ANN401  (any JSON)
     """As `reply_items`, with `further` members beside the items."""
-    rendered = ",".join(item.model_dump_json() for item in items)
+    return reply_texts([item.model_dump_json() for item in items], following, **further)
+
+
+def reply_texts(items: Sequence[str], following: str | None, **further: Any) -> Response:  # noqa: ANN401  (any JSON)
+    """As `reply_items_with`, of items that are JSON already."""
     told = json.dumps({"next": following, **further}, separators=(",", ":"))
-    return Response(f'{{"items":[{rendered}],{told[1:]}', media_type="application/json")
+    return Response(f'{{"items":[{",".join(items)}],{told[1:]}', media_type="application/json")
 
 
 def no_content() -> Response:

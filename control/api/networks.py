@@ -11,15 +11,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from control.api import reconnect
+from control.api import cursors, reconnect
 from control.api.asking import asking
 from control.api.etags import check_match, etag_of
-from control.api.http import Page, Paging, Query, Several, engine_filters, no_content, reply, reply_page, several
+from control.api.http import Page, Paging, Query, Several, engine_filters, no_content, reply, reply_texts, several
 from control.api.idempotency import LABEL, labels_of, mark_of
 from control.api.methods import by_method
 from control.api.operations import operation
 from control.api.state import engine_of, state_of
 from control.engine.networks import BUILT_IN
+from control.engine.remembered import Read
 from control.errors import (
     AddressConflict,
     Ambiguous,
@@ -72,15 +73,17 @@ async def list_networks(request: Request, query: ListQuery) -> Response:
         label=query.label,
         type=query.type,
     )
-    networks = await engine_of(request).networks.list(filters)
+    networks = engine_of(request).networks
+    read = await networks.read(filters)
     if query.dangling is not None:
-        used = await engine_of(request).networks.used(networks)
-        networks = [network for network in networks if (network.id not in used) is query.dangling]
-    return reply_page(networks, query, _by_name)
+        used = await networks.used([it.network for it in read])
+        read = [it for it in read if (it.network.id not in used) is query.dangling]
+    chosen, following = cursors.page(read, key=_by_name, after=query.after, limit=query.limit)
+    return reply_texts([it.text for it in chosen], following)
 
 
-def _by_name(network: Network) -> tuple[str, str]:
-    return network.name, network.id
+def _by_name(read: Read) -> tuple[str, str]:
+    return read.network.name, read.network.id
 
 
 @operation(

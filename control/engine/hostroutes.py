@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
 from typing import Final
 
-from control.addresses import Subnet, Taken
+from control.addresses import REFUSING, Taken
 from control.engine.connection import Connection
 
 WIDE: Final = 8
@@ -40,7 +40,7 @@ def of_engine(connection: Connection, bridges: Collection[str]) -> tuple[Taken, 
 def read(pid: int, bridges: Collection[str]) -> tuple[Taken, ...]:
     """The routes in the network of this process which are not by one of the engine's `bridges`; none where none of
     these is there."""
-    folder = Path(f"/proc/{pid}/net")
+    folder = folder_of(pid)
     try:
         if not any(line.partition(":")[0].strip() in bridges for line in _lines(folder / "dev")):
             return ()
@@ -48,6 +48,11 @@ def read(pid: int, bridges: Collection[str]) -> tuple[Taken, ...]:
     except OSError:
         return ()
     return tuple(route for route in routes if route.interface not in bridges)
+
+
+def folder_of(pid: int) -> Path:
+    """Where the kernel tells of the network that a process is in."""
+    return Path(f"/proc/{pid}/net")
 
 
 def _lines(path: Path) -> list[str]:
@@ -61,7 +66,7 @@ def _ipv4(lines: list[str]) -> Iterator[Taken]:
         length = int(mask, 16).bit_count()
         if length >= WIDE:
             address = IPv4Address(int(destination, 16).to_bytes(4, sys.byteorder))
-            yield _route(IPv4Network((address, length), strict=False), interface)
+            yield Taken(IPv4Network((address, length), strict=False), interface=interface)
 
 
 def _ipv6(lines: list[str]) -> Iterator[Taken]:
@@ -72,9 +77,4 @@ def _ipv6(lines: list[str]) -> Iterator[Taken]:
         if int(length, 16) >= WIDE and not int(flags, 16) & _OWN and (refuses or interface != "lo"):
             subnet = IPv6Network((IPv6Address(int(destination, 16)), int(length, 16)), strict=False)
             if not any(subnet.overlaps(never) for never in _NEVER):
-                yield _route(subnet, "*" if refuses else interface)
-
-
-def _route(subnet: Subnet, interface: str) -> Taken:
-    """`*` is how the kernel names the interface of a route that refuses."""
-    return Taken(subnet, interface="none: it is refused" if interface == "*" else interface)
+                yield Taken(subnet, interface=REFUSING if refuses else interface)

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import orjson
 from aiodocker.networks import DockerNetwork
 
 from control import addresses
@@ -17,6 +18,7 @@ from control.engine import clashes, hostroutes
 from control.engine.connection import Connection
 from control.engine.memberships import memberships_of
 from control.engine.networkjson import CONTAINER_ID, detail_of, endpoints_of, network_of, referring
+from control.engine.remembered import Read, Remembered
 from control.engine.resolve import resolve
 from control.engine.spec import endpoint_config, network_config
 from control.errors import AddressConflict, NameTaken, NotConnected, NotFound, Unsupported
@@ -39,10 +41,17 @@ class Networks:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._creating = asyncio.Lock()
+        self._remembered = Remembered()
 
     async def list(self, filters: Mapping[str, Sequence[str]] | None = None) -> list[Network]:
         """Every network that passes the engine's own filters, in the engine's order."""
-        return [network_of(raw) for raw in await self._raw_list(filters)]
+        return [read.network for read in await self.read(filters)]
+
+    async def read(self, filters: Mapping[str, Sequence[str]] | None = None) -> Sequence[Read]:
+        """As `list`, each with its JSON."""
+        params = {"filters": json.dumps(filters)} if filters else None
+        async with self._connection.use() as docker, docker._query("networks", params=params) as response:
+            return self._remembered.read(orjson.loads(await response.read()))
 
     async def used(self, networks: Sequence[Network]) -> set[str]:
         """The ids of those of these networks that are in use: by a container that runs or would join at its start, or
@@ -66,19 +75,13 @@ class Networks:
             or network.name in BUILT_IN
         }
 
-    async def _raw_list(self, filters: Mapping[str, Sequence[str]] | None = None) -> Sequence[Mapping[str, Any]]:
-        async with self._connection.use() as docker:
-            found: Sequence[Mapping[str, Any]] = await docker.networks.list(filters=filters or None)
-        return found
-
     async def resolve(self, reference: str) -> Network:
         """The one network of this name, full id, or id prefix of twelve digits or more.
 
         Docker lets several networks bear one name, and its own look-up takes a prefix of a single digit; so the
         list is searched here. Raises NotFound or Ambiguous.
         """
-        found = resolve("network", reference, await self._raw_list(), lambda raw: (str(raw["Id"]), str(raw["Name"])))
-        return network_of(found)
+        return resolve("network", reference, await self.list(), lambda network: (network.id, network.name))
 
     async def find(self, reference: str) -> NetworkDetail:
         """The one network that `resolve` finds, as `inspect` has it."""
