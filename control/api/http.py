@@ -4,9 +4,11 @@ Bodies and query parameters are pydantic models that refuse what they do not kno
 an error and never silently nothing.
 """
 
+import functools
 import json
+import re
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Final, Generic, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from starlette.requests import HTTPConnection, Request
@@ -65,10 +67,13 @@ async def read_body(request: Request, model: type[Model]) -> Model:
     if raw:
         require_type(request, "application/json")
     try:
-        value = json.loads(raw or b"{}")
-    except (ValueError, RecursionError) as error:
-        raise BadRequest(f"The body is no JSON: {error}.") from error
-    return checked(model, value, "body")
+        # Strict: a text is no number, and neither is a truth.
+        return model.model_validate_json(raw or b"{}", strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        if first["type"] == "json_invalid":
+            raise BadRequest(f"The body is no JSON: {first['msg']}.") from error
+        raise _invalid(error, "body") from error
 
 
 async def read_raw(request: Request) -> bytes:
@@ -111,7 +116,31 @@ def read_query(request: HTTPConnection, model: type[Model]) -> Model:
             values[key] = [*(values[key] if isinstance(values[key], list) else [values[key]]), value]
         else:
             values[key] = value
+    types = _types_of(model)
+    for key, value in values.items():
+        if isinstance(value, str) and key in types and not types[key].fullmatch(value):
+            what = "true or false" if types[key] is _TRUTH else "a whole number, in digits"
+            error = {"at": f"query.{key}", "message": f"Input should be {what}"}
+            raise Invalid(f"Correct these and send it again: {error['at']}: {error['message']}.", errors=[error])
     return checked(model, values, "query")
+
+
+_TRUTH: Final = re.compile(r"true|false")
+_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]{0,18})")
+
+
+@functools.cache
+def _types_of(model: type[BaseModel]) -> Mapping[str, re.Pattern[str]]:
+    """The query parameters that are numbers or truths: how they are written, and not as pydantic would read them too
+    (`yes`, `1_000`)."""
+    found = {}
+    for name, schema in model.model_json_schema().get("properties", {}).items():
+        types = {it.get("type") for it in schema.get("anyOf", [schema])}
+        if types <= {"boolean", "null"}:
+            found[name] = _TRUTH
+        elif types <= {"integer", "null"}:
+            found[name] = _NUMBER
+    return found
 
 
 def checked(model: type[Model], value: object, place: str) -> Model:
@@ -119,12 +148,16 @@ def checked(model: type[Model], value: object, place: str) -> Model:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        errors = [
-            {"at": ".".join([place, *map(str, item["loc"])]), "message": item["msg"]}
-            for item in error.errors(include_url=False, include_context=False, include_input=False)
-        ]
-        told = "; ".join(f"{item['at']}: {item['message']}" for item in errors[:3])
-        raise Invalid(f"Correct these and send it again: {told}.", errors=errors[:100]) from error
+        raise _invalid(error, place) from error
+
+
+def _invalid(error: ValidationError, place: str) -> Invalid:
+    errors = [
+        {"at": ".".join([place, *map(str, item["loc"])]), "message": item["msg"]}
+        for item in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+    told = "; ".join(f"{item['at']}: {item['message']}" for item in errors[:3])
+    return Invalid(f"Correct these and send it again: {told}.", errors=errors[:100])
 
 
 def engine_filters(**wanted: str | tuple[str, ...] | bool | None) -> dict[str, list[str]]:
