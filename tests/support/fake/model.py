@@ -43,6 +43,8 @@ class Endpoint:
     id: str
     ipv4: str
     mac: str
+    name: str
+    """Its container's, by which it can be found when that is gone."""
 
 
 @dataclass(slots=True)
@@ -224,7 +226,9 @@ class World:
         """Give a container a live endpoint, and its entry what it shows of it."""
         address = "" if network.subnet is None else self._address(network, entry.fixed)
         number = next(self._endpoints)
-        endpoint = Endpoint(f"{number:016x}{container.id[:24]}{network.id[:24]}", address, mac_of(address))
+        endpoint = Endpoint(
+            f"{number:016x}{container.id[:24]}{network.id[:24]}", address, mac_of(address), container.name
+        )
         network.endpoints[container.id] = endpoint
         if address:
             network.taken.add(address)

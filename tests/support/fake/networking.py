@@ -167,9 +167,14 @@ class Networking:
         )
 
     async def disconnect(self, reference: str, body: Mapping[str, Any]) -> None:
-        """`POST /networks/<id>/disconnect`."""
-        container = self.world.container(body.get("Container") or "")
+        """`POST /networks/<id>/disconnect`; `Force` finds an endpoint by its name where its container is gone."""
         network = self.world.network(reference)
+        named = body.get("Container") or ""
+        left = [id_ for id_, it in network.endpoints.items() if it.name == named and id_ not in self.world.containers]
+        if left and body.get("Force"):
+            del network.endpoints[left[0]]
+            return
+        container = self.world.container(named)
         async with self.world.locks[container.id]:
             entry = container.entries.get(network.name)
             if not container.running:

@@ -83,7 +83,7 @@ def network(of: Network, world: World, *, inspect: bool) -> JSON:
         for identifier, endpoint in of.endpoints.items():
             container = world.containers.get(identifier)
             members[identifier] = {
-                "Name": container.name if container else "",
+                "Name": container.name if container else endpoint.name,
                 "EndpointID": endpoint.id,
                 "MacAddress": endpoint.mac,
                 "IPv4Address": f"{endpoint.ipv4}/{prefix}" if endpoint.ipv4 else "",
