@@ -58,8 +58,10 @@ def explained(
     if gone:
         names = " and ".join(gone)
         return StartFailed(
-            f"{container.name} can't start: the network {names}, on which it is to be, is gone. Docker does not take "
-            f"another of that name for it: remove the container, and run it anew on a network that is there."
+            f"{container.name} can't start: the network {names}, on which it is to be, is gone. Docker takes another "
+            "of that name for it only when the container is connected to that: make one where there is none (POST "
+            f"/networks), connect it (PUT /networks/{gone[0]}/containers/{container.name}), and start it. Or remove "
+            "the container, and run it anew on a network that is there."
         )
     if reasons := [*_misfits(container, networks), *_taken(container, used)]:
         return type(problem)(f"{container.name} can't start: {' '.join(reasons)}")

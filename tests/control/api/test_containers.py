@@ -173,7 +173,7 @@ def test_folders_outside_the_roots_are_refused(api: httpx2.Client, control: Cont
         ({"networks": [{"network": "bridge", "ipv4": "172.17.0.77"}]}, 422, "invalid"),
         ({"network_mode": "container:nobody"}, 404, "not-found"),
         ({"network_mode": "weird"}, 422, "invalid"),
-        ({"links": ["nobody"]}, 422, "invalid"),
+        ({"links": ["nobody"]}, 404, "not-found"),
         ({"mounts": [{"type": "bind", "source": "relative", "target": "/x"}]}, 422, "invalid"),
         ({"mounts": [{"type": "tmpfs", "source": "x", "target": "/x"}]}, 422, "invalid"),
         ({"publish": [{"container_port": 0}]}, 422, "invalid"),
