@@ -4,6 +4,7 @@ Concurrency: what changes a container is done in its turn, and what it finds is 
 for one pair are answered in the order in which they are made.
 """
 
+import asyncio
 from typing import Literal, NamedTuple
 
 from pydantic import Field
@@ -120,10 +121,9 @@ async def connect(request: Request, query: ReplaceQuery, wanted: WantedMembershi
         member = await connect_hidden(request, network, container, asked.options)
         return _told(MembershipMade(**dict(member), done="connected", warnings=_warnings(engine, asked, member)))
     async with state_of(request)["order"].turn(containers=[container.id], networks=[network.id]):
-        seen = await reconnect.look(engine, network.id, container.id)
+        seen = await _look(request, network, container)
         check_match(request, _etag(seen))
         asked = await _asked(request, network, container, wanted)
-        await asking(request, network=network, container=container)
         done = await _ensure(request, asked, seen, replace=query.replace)
         return _made(engine, asked, seen, done)
 
@@ -141,11 +141,10 @@ async def disconnect(request: Request) -> Response:
     """
     engine, network, container = await _pair(request)
     async with state_of(request)["order"].turn(containers=[container.id], networks=[network.id]):
-        seen = await reconnect.look(engine, network.id, container.id)
+        seen = await _look(request, network, container)
         check_match(request, _etag(seen))
         if told := endpoints.inseparable(network, seen.container, seen.member):
             raise NetworkModeConflict(told)
-        await asking(request, network=network, container=container)
         if seen.member is not None and (seen.live or seen.container.state not in LIVE):
             await reconnect.remember(state_of(request)["memory"], seen.member, network)
         else:
@@ -227,10 +226,14 @@ def _check_possible(options: WantedEndpoint, seen: Seen) -> None:
 def _made(engine: Engine, asked: Asked, seen: Seen, done: Done) -> Response:
     member = done.member
     warnings = _warnings(engine, asked, member, made=done.what != "nothing")
-    if member.state is MembershipState.CONFIGURED and (
-        told := endpoints.taken(asked.options, seen.network, seen.endpoints, member.container.id)
-    ):
-        warnings += (f"{told} It must be free when {seen.container.name} starts.",)
+    if member.state is MembershipState.CONFIGURED:
+        options, network = asked.options, seen.network
+        if told := endpoints.misfit(options, network) or endpoints.reserved(options, network):  # asked of the engine
+            warnings += (
+                f"{told} {seen.container.name} can't start like this: disconnect it, or connect it otherwise.",
+            )
+        elif told := endpoints.taken(options, network, seen.endpoints, member.container.id):
+            warnings += (f"{told} It must be free when {seen.container.name} starts.",)
     return _told(MembershipMade(**dict(member), done=done.what, warnings=warnings))
 
 
@@ -248,6 +251,16 @@ def _told(made: MembershipMade) -> Response:
     return reply(made, status=201 if made.done == "connected" else 200, headers=headers)
 
 
+async def _look(request: Request, network: Network, container: Container) -> Seen:
+    """The pair now; and while it is looked at, the intent is written."""
+    looking = asyncio.ensure_future(reconnect.look(engine_of(request), network.id, container.id))
+    try:
+        await asking(request, network=network, container=container)
+    finally:  # an intent is written whole before its outcome can be, whatever the look comes to
+        await asyncio.wait([looking])
+    return looking.result()
+
+
 def _etag(seen: Seen) -> str | None:
     return None if seen.member is None else etag_of(seen.member)
 
@@ -258,8 +271,10 @@ def _version(engine: Engine) -> endpoints.Version:
 
 async def _pair(request: Request, *, hidden: bool = False) -> tuple[Engine, Network, Container]:
     engine, reference = engine_of(request), request.path_params["network"]
-    network = await (network_for(engine, reference) if hidden else engine.networks.resolve(reference))
-    container = await engine.containers.resolve(request.path_params["container"])
+    network, container = await asyncio.gather(
+        network_for(engine, reference) if hidden else engine.networks.resolve(reference),
+        engine.containers.resolve(request.path_params["container"]),
+    )
     return engine, network, container
 
 

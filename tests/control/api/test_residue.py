@@ -75,6 +75,20 @@ def test_what_a_wish_leaves_that_only_a_start_refuses(api: httpx2.Client, engine
     assert networks_of(engine).keys() == {"bridge"}
 
 
+def test_what_others_configured_and_no_start_takes_is_told(api: httpx2.Client, engine: PrivateEngine) -> None:
+    """The engine takes any address for a container that does not run. Asked for here as well, it is there already, with
+    a warning; connected otherwise, the container starts."""
+    api.post("/containers/guest/stop", params={"timeout": 0})
+    asked = {"Container": "guest", "EndpointConfig": {"IPAMConfig": {"IPv4Address": "10.99.0.5"}}}
+    engine.call("POST", "/networks/island/connect", json=asked)
+    answer = api.put(PLACE, json={"ipv4": "10.99.0.5"})
+    assert (answer.status_code, answer.json()["done"]) == (200, "nothing")
+    assert ["can't start like this" in warning for warning in answer.json()["warnings"]] == [True]
+    assert not api.post("/containers/guest/start").is_success
+    assert api.put(PLACE, params={"replace": True}, json={"ipv4": "10.120.0.5"}).json()["done"] == "reconnected"
+    assert api.post("/containers/guest/start").is_success
+
+
 @pytest.mark.parametrize("what", ["taken", "link-local"])
 def test_what_others_left_is_got_past(api: httpx2.Client, engine: PrivateEngine, what: str) -> None:
     """PUT connects it, with what was asked for, as if nothing were there."""
