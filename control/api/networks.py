@@ -224,8 +224,8 @@ async def _remove(request: Request, network: Network) -> None:
         users += [it.name or "" for it in detail.other_endpoints]
         if users:
             raise InUse(
-                f"{network.name} is in use by {', '.join(users)}: they came while it was being removed, or the engine does "
-                "not let go of them. Look at the network, then ask again with force=true.",
+                f"{network.name} is in use by {', '.join(users)}: they came while it was being removed, or the engine "
+                "does not let go of them. Look at the network, then ask again with force=true.",
                 users=users,
             ) from problem
         raise InUse(

@@ -119,7 +119,12 @@ def detail_of(raw: Raw, members: Iterable[Membership]) -> NetworkDetail:
             for key, name, endpoint in sorted(endpoints, key=lambda it: it[0])
             if key not in known
         ),
-        peers=tuple(Peer(name=peer.get("Name") or "", address=peer.get("IP") or "") for peer in raw.get("Peers") or ()),
+        peers=tuple(
+            sorted(
+                (Peer(name=peer.get("Name") or "", address=peer.get("IP") or "") for peer in raw.get("Peers") or ()),
+                key=lambda peer: (peer.address, peer.name),
+            )
+        ),
         services=services,
     )
 
