@@ -62,6 +62,9 @@ class Settings(BaseSettings):
     )
     engine_timeout: float = Field(30.0, ge=0.1, le=600, description="Seconds for one call of the engine.")
     build_timeout: float = Field(1800.0, ge=1, le=86_400, description="Seconds for a build or a pull.")
+    registry_timeout: float = Field(
+        15.0, ge=0.5, le=600, description="Seconds for a registry to begin to answer a pull."
+    )
     exec_timeout: float = Field(
         60.0, ge=0.1, le=3600, description="Seconds for a command in a container, unless the request says."
     )

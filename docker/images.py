@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Final
 
 from control.engine import Engine
-from control.engine.images import Progress as Piece
 from control.errors import NotFound, Problem
 from control.records import Image
+from control.records import Progress as Piece
 from control.wanted import WantedBuild
 from docker import cache, context, materials, rootfs
 from docker.cache import REPOSITORY
@@ -201,7 +201,9 @@ class Images:
         with tempfile.TemporaryDirectory(prefix="pontlevis-") as scratch:
             tar, image = Path(scratch) / "context.tar", Path(scratch) / "image.tar"
             _write(recipe.tree, tar)
-            wanted = WantedBuild(tag=tag, args={"BASE": recipe.base.tag}, labels={ROLE: recipe.role, KEY: recipe.key})
+            wanted = WantedBuild(
+                tags=(tag,), args={"BASE": recipe.base.tag}, labels={ROLE: recipe.role, KEY: recipe.key}
+            )
             with step(f"building the image {tag} (about {recipe.seconds} s)") as progress:
                 await _drain(self._engine.images.build(wanted, _async(tar)), progress)
             if recipe.keep:

@@ -20,7 +20,7 @@ from control.wanted import WantedExec
     problems=(NotRunning, StartFailed, CommandTimeout),
 )
 async def exec_in_container(request: Request, wanted: WantedExec) -> Response:
-    """Exit code and output of a command, when it has ended.
+    """Run a command in a container. The answer comes when it has ended, with its exit code and output.
 
     A command that fails is no error of this call; one that can't be started is (422). With `detach` it is left to
     itself: 202 with its id, by which its state can be asked for. A command that takes longer than its time is ended,
@@ -47,8 +47,8 @@ async def exec_in_container(request: Request, wanted: WantedExec) -> Response:
 
 @operation(answers={200: ExecState})
 async def show_exec(request: Request) -> Response:
-    """Whether a command still runs, and its exit code; 404 some minutes after its end, when the engine has forgotten
-    it."""
+    """Show whether a command still runs, and its exit code. 404 some minutes after its end, when the engine has
+    forgotten it."""
     engine = state_of(request)["engine"]
     container = await engine.containers.resolve(request.path_params["container"])
     return reply(await engine.execs.state(container.id, request.path_params["exec"]))

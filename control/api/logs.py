@@ -75,7 +75,7 @@ class LogsQuery(Query):
     headers={"Last-Event-ID": "With `follow`: the id of the line received last; goes on past it."},
 )
 async def show_logs(request: Request, query: LogsQuery) -> Response:
-    """What the container wrote, the end of it; or with `follow` what it writes, as it comes.
+    """Show what the container wrote, the end of it. Or, with `follow`, what it writes, as it comes.
 
     The id of a followed line is its time, with `/2` for a second one of the same nanosecond and so on: sent as
     `Last-Event-ID` the stream goes on past it, without loss and without repeats. A line may come without an id of its

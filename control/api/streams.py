@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from typing import TypeVar
 
 import anyio
@@ -56,6 +57,31 @@ class Following(EventSourceResponse):
 def problem_message(problem: Problem) -> ServerSentEvent:
     """A stream's last message, where it went wrong."""
     return ServerSentEvent(json.dumps(problem.document()), event="problem", sep="\n")
+
+
+async def in_a_task(items: AsyncGenerator[Item, None]) -> AsyncGenerator[Item, None]:
+    """The items, all made in one task of their own, whoever asks for them: a deadline inside is one of that task's."""
+    made: asyncio.Queue[Item] = asyncio.Queue(1)
+
+    async def make() -> None:
+        async with aclosing(items):
+            async for item in items:
+                await made.put(item)
+
+    making = asyncio.create_task(make())
+    try:
+        while not (making.done() and made.empty()):
+            taking = asyncio.ensure_future(made.get())
+            try:
+                await asyncio.wait((making, taking), return_when=asyncio.FIRST_COMPLETED)
+                if taking.done():
+                    yield taking.result()
+            finally:
+                taking.cancel()
+        await making
+    finally:
+        making.cancel()
+        await asyncio.gather(making, return_exceptions=True)
 
 
 async def until(stopping: anyio.Event, items: AsyncGenerator[Item, None]) -> AsyncGenerator[Item, None]:

@@ -69,7 +69,7 @@ class TerminalQuery(Query):
     problems=(UpgradeRequired, NotRunning, StartFailed, TooManyTerminals, LogUnavailable),
 )
 async def open_terminal(request: Request, query: TerminalQuery) -> Response:
-    """A command on a terminal, over WebSocket: 101, then bytes both ways.
+    """Open a terminal: a command, its bytes over a WebSocket both ways.
 
     Binary messages are what is typed and what is shown. Text messages are JSON: send `{"resize": {"columns": 80,
     "rows": 24}}` when the size changes; the first that comes is `{"started": {"container": {"id", "name"},

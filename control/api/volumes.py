@@ -1,5 +1,7 @@
 """Volumes over HTTP."""
 
+import secrets
+
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,17 +14,17 @@ from control.api.methods import by_method
 from control.api.operations import operation
 from control.api.state import engine_of, state_of
 from control.errors import InUse, NameTaken, NotFound
-from control.records import Volume
+from control.records import Volume, VolumeDetail
 from control.wanted import WantedVolume
 
 
 class ListQuery(Paging):
-    """Filters are the engine's own: `name` is a part of the name, `label` is `key` or `key=value`."""
+    """Filters are the engine's own."""
 
-    name: str | None = None
-    driver: str | None = None
-    label: Several = Field((), description="May be given several times: all must match.")
-    dangling: bool | None = None
+    name: Several = Field((), description="A part of the name; several: any of them.")
+    driver: Several = Field((), description="Several: any of them.")
+    label: Several = Field((), description="`key` or `key=value`; several: all must match.")
+    dangling: bool | None = Field(None, description="Whether no container mounts it.")
 
 
 class RemoveQuery(Query):
@@ -43,33 +45,44 @@ async def create_volume(request: Request, wanted: WantedVolume) -> Response:
     """Create a volume. 200 where there is one just so, 409 where there is one with other options."""
     state = state_of(request)
     hostaccess.check_volume(wanted.driver, wanted.options, state["settings"].bind_roots)
+    name = wanted.name or secrets.token_hex(32)
     volumes = state["engine"].volumes
-    await asking(request, name=wanted.name)
-    try:
-        present = await volumes.inspect(wanted.name)
-    except NotFound:
-        volume = await volumes.create(wanted)
-        return reply(volume, status=201, headers={"Location": f"/volumes/{volume.name}"})
-    if not _as_wanted(present, wanted):
-        raise NameTaken(f"There is a volume {wanted.name!r} with another driver, other options or other labels.")
+    await asking(request, name=name)
+    # One at a time of a name, so that each is told what it found.
+    async with state["order"].turn(containers=[f"volume {name}"]):
+        try:
+            present = await volumes.inspect(name)
+        except NotFound:
+            volume = await volumes.create(wanted, name)
+            return reply(volume, status=201, headers={"Location": f"/volumes/{name}"})
+    if differs := _difference(present, wanted):
+        raise NameTaken(f"There is a volume {name!r} with {' and '.join(differs)} other than these.", differs=differs)
     return reply(present)
 
 
-def _as_wanted(volume: Volume, wanted: WantedVolume) -> bool:
-    return (volume.driver, volume.options, volume.labels) == (wanted.driver, wanted.options, wanted.labels)
+def _difference(volume: Volume, wanted: WantedVolume) -> list[str]:
+    return [key for key in ("driver", "options", "labels") if getattr(volume, key) != getattr(wanted, key)]
 
 
-@operation(answers={200: Volume})
+@operation(answers={200: VolumeDetail})
 async def inspect_volume(request: Request) -> Response:
-    """A volume."""
-    return reply(await engine_of(request).volumes.inspect(request.path_params["volume"]))
+    """A volume, and the containers that mount it: where, and whether they may write."""
+    return reply(await engine_of(request).volumes.detail(request.path_params["volume"]))
 
 
 @operation(action="volume.remove", answers={204: None}, problems=(InUse,))
 async def remove_volume(request: Request, query: RemoveQuery) -> Response:
-    """Remove a volume, and what is in it. 409 while a container uses it."""
-    await asking(request, name=request.path_params["volume"])
-    await engine_of(request).volumes.remove(request.path_params["volume"], force=query.force)
+    """Remove a volume, and what is in it. 409 while a container uses it, also a stopped one, naming the containers."""
+    volumes = engine_of(request).volumes
+    name = request.path_params["volume"]
+    await asking(request, name=name)
+    try:
+        await volumes.remove(name, force=query.force)
+    except InUse as problem:
+        users = list(dict.fromkeys(user.name for user in await volumes.users(name)))
+        raise InUse(
+            f"{name} is mounted by {' and '.join(users) or 'a container'}. Remove what uses it first.", users=users
+        ) from problem
     return no_content()
 
 

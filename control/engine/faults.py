@@ -54,7 +54,7 @@ _FAULTS: Final = (
         "was found but does not match the specified platform",
     )),
     Fault(Forbidden, "Send the `credentials` of somebody who may pull it.", (
-        "unauthorized:", "incorrect username or password", "no basic auth credentials",
+        r"\bunauthorized\b", "incorrect username or password", "no basic auth credentials",
         "requested access to the resource is denied",
     )),
     Fault(RegistryAway, "Wait, or send `credentials`.", ("toomanyrequests",)),

@@ -1,5 +1,6 @@
 """Volumes: observed and acted on."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,7 +10,7 @@ from aiodocker.volumes import DockerVolume
 from control import instants
 from control.engine.connection import Connection
 from control.engine.resolve import missing
-from control.records import Volume
+from control.records import Volume, VolumeDetail, VolumeUser
 from control.wanted import WantedVolume
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
@@ -45,17 +46,41 @@ class Volumes:
         async with self._connection.use() as docker:
             return volume_of(await DockerVolume(docker, name).show())
 
-    async def create(self, wanted: WantedVolume) -> Volume:
+    async def detail(self, name: str) -> VolumeDetail:
+        """The volume of this name, and who mounts it. Raises NotFound."""
+        volume = await self.inspect(name)
+        return VolumeDetail(**dict(volume), users=tuple(await self.users(name)))
+
+    async def users(self, name: str) -> Sequence[VolumeUser]:
+        """The containers that mount it, stopped ones too, by name."""
+        params = {"all": "true", "filters": json.dumps({"volume": [name]})}
+        async with self._connection.use() as docker:
+            found = await docker._query_json("containers/json", params=params)
+        users = [
+            VolumeUser(
+                id=container["Id"],
+                name=(container.get("Names") or ["/"])[0].removeprefix("/"),
+                state=container["State"],
+                target=mount["Destination"],
+                read_only=not mount.get("RW", True),
+            )
+            for container in found
+            for mount in container.get("Mounts") or ()
+            if mount.get("Name") == name
+        ]
+        return sorted(users, key=lambda user: (user.name, user.target))
+
+    async def create(self, wanted: WantedVolume, name: str) -> Volume:
         """Create a volume. The engine answers with the one there is where the name is known to it."""
         config = {
-            "Name": wanted.name,
+            "Name": name,
             "Driver": wanted.driver,
             "DriverOpts": wanted.options,
             "Labels": wanted.labels,
         }
         async with self._connection.use() as docker:
             await docker.volumes.create(config)
-        return await self.inspect(wanted.name)
+        return await self.inspect(name)
 
     async def remove(self, name: str, *, force: bool = False) -> None:
         """Remove a volume and what is in it. Raises NotFound, InUse."""

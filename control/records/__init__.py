@@ -50,8 +50,9 @@ from control.records.networks import (
     Service,
     ServiceTask,
 )
+from control.records.replacements import NetworkSettings, Replacement, ReplacementStep
 from control.records.swarm import Swarm, SwarmManager, SwarmRole, SwarmState, SwarmTokens
-from control.records.volumes import Volume
+from control.records.volumes import Volume, VolumeDetail, VolumeUser
 
 __all__ = [
     "AddressPool",
@@ -88,12 +89,15 @@ __all__ = [
     "NetworkDetail",
     "NetworkName",
     "NetworkRef",
+    "NetworkSettings",
     "OtherEndpoint",
     "Peer",
     "PoolInUse",
     "Port",
     "Progress",
     "Record",
+    "Replacement",
+    "ReplacementStep",
     "RequestRef",
     "Service",
     "ServiceTask",
@@ -106,4 +110,6 @@ __all__ = [
     "Ulimit",
     "User",
     "Volume",
+    "VolumeDetail",
+    "VolumeUser",
 ]

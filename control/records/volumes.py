@@ -14,3 +14,19 @@ class Volume(Record):
     mountpoint: str | None
     labels: dict[str, str]
     options: dict[str, str]
+
+
+class VolumeUser(Record):
+    """A container that mounts a volume, and where."""
+
+    id: str
+    name: str
+    state: str
+    target: str
+    read_only: bool
+
+
+class VolumeDetail(Volume):
+    """A volume, and the containers that mount it, stopped ones too."""
+
+    users: tuple[VolumeUser, ...]

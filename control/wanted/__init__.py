@@ -7,11 +7,12 @@ from control.wanted.containers import WantedContainer, WantedHost, WantedLog, Wa
 from control.wanted.endpoints import WantedAttachment, WantedEndpoint, WantedMembership
 from control.wanted.execs import TerminalMessage, TerminalSize, WantedCommand, WantedExec, WantedTerminal
 from control.wanted.health import WantedHealthcheck
-from control.wanted.images import WantedBuild
+from control.wanted.images import WantedBuild, WantedPull, WantedTag, reference_of
 from control.wanted.limits import WantedLimits, WantedUlimit, WantedUpdate
 from control.wanted.mounts import WantedMount
 from control.wanted.networks import WantedIpam, WantedNetwork, WantedPool
 from control.wanted.ports import WantedExposed, WantedPort
+from control.wanted.replacement import WantedReplacement
 from control.wanted.signals import Signal
 from control.wanted.swarm import WantedJoin, WantedSwarm
 from control.wanted.values import Filled, ImageName, Wanted
@@ -43,9 +44,13 @@ __all__ = [
     "WantedNetwork",
     "WantedPool",
     "WantedPort",
+    "WantedPull",
+    "WantedReplacement",
     "WantedSwarm",
+    "WantedTag",
     "WantedTerminal",
     "WantedUlimit",
     "WantedUpdate",
     "WantedVolume",
+    "reference_of",
 ]

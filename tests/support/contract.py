@@ -86,11 +86,15 @@ def _values(answer: httpx2.Response, media: str, content: Mapping[str, Any]) -> 
 
 def _route(method: str, path: str) -> BaseRoute | None:
     kind = {"type": "http", "method": method, "path": path, "headers": []}
+    other = None
     for route in ROUTES:
         scope = {**kind, "type": "websocket"} if isinstance(route, WebSocketRoute) else kind
-        if route.matches(scope)[0] is not Match.NONE:
-            return route
-    return None
+        match route.matches(scope)[0]:
+            case Match.FULL:
+                return route
+            case Match.PARTIAL:
+                other = other or route
+    return other
 
 
 @functools.cache
