@@ -5,7 +5,6 @@ for one pair are answered in the order in which they are made.
 """
 
 import asyncio
-from typing import Literal, NamedTuple
 
 from pydantic import Field
 from starlette.requests import Request
@@ -15,6 +14,7 @@ from starlette.routing import Route
 from control import endpoints
 from control.api import reconnect
 from control.api.asking import asking, widen
+from control.api.ensuring import asked_of, ensure, told_of, warnings_of
 from control.api.etags import check_match, etag_of
 from control.api.history import AtQuery, MembershipsThen, members_at, networks_at
 from control.api.http import Page, Query, no_content, reply, reply_page
@@ -27,11 +27,9 @@ from control.engine import Engine
 from control.engine.memberships import LIVE
 from control.errors import (
     AddressConflict,
-    AlreadyConnected,
     Ambiguous,
     Conflict,
     ConnectedOtherwise,
-    Invalid,
     MemoryUnavailable,
     NetworkModeConflict,
     NoSwarm,
@@ -39,8 +37,8 @@ from control.errors import (
     NothingToRestore,
     NotRunning,
 )
-from control.records import Container, Membership, MembershipMade, MembershipState, Network
-from control.wanted import WantedEndpoint, WantedMembership
+from control.records import Container, Membership, MembershipMade, Network
+from control.wanted import WantedMembership
 
 
 class ReplaceQuery(Query):
@@ -117,15 +115,16 @@ async def connect(request: Request, query: ReplaceQuery, wanted: WantedMembershi
     engine, network, container = await _pair(request, hidden=True)
     if is_hidden(network):
         check_match(request, None)
-        asked = await _asked(request, network, container, wanted)
+        asked = await asked_of(request, network, container, wanted)
         member = await connect_hidden(request, network, container, asked.options)
-        return _told(MembershipMade(**dict(member), done="connected", warnings=_warnings(engine, asked, member)))
+        return _told(MembershipMade(**dict(member), done="connected", warnings=warnings_of(engine, asked, member)))
     async with state_of(request)["order"].turn(containers=[container.id], networks=[network.id]):
         seen = await _look(request, network, container)
         check_match(request, _etag(seen))
-        asked = await _asked(request, network, container, wanted)
-        done = await _ensure(request, asked, seen, replace=query.replace)
-        return _made(engine, asked, seen, done)
+        asked = await asked_of(request, network, container, wanted)
+        done = await ensure(request, asked, seen, replace=query.replace)
+        warnings = told_of(engine, asked, seen, done)
+        return _told(MembershipMade(**dict(done.member), done=done.what, warnings=warnings))
 
 
 @operation(
@@ -154,96 +153,6 @@ async def disconnect(request: Request) -> Response:
     return no_content()
 
 
-class Asked(NamedTuple):
-    """What is asked of a pair: the options, and the membership that is to be restored where that is it."""
-
-    options: WantedEndpoint
-    remembered: Membership | None
-
-
-class Done(NamedTuple):
-    """What came of it."""
-
-    member: Membership
-    what: Literal["connected", "reconnected", "nothing"]
-
-
-async def _asked(request: Request, network: Network, container: Container, wanted: WantedMembership) -> Asked:
-    if not wanted.restore:
-        return Asked(wanted, None)
-    remembered = await reconnect.recall(state_of(request)["memory"], network, container)
-    if remembered is None:
-        raise NothingToRestore(
-            f"It is not remembered how {container.name} was on {network.name}: it was not disconnected here within the "
-            "last 30 days. Connect it with the options that you want."
-        )
-    return Asked(endpoints.exactly(remembered), remembered)
-
-
-async def _ensure(request: Request, asked: Asked, seen: Seen, *, replace: bool) -> Done:
-    """Have the container on the network as asked. Raises what speaks against it."""
-    engine, member = engine_of(request), seen.member
-    container, network = seen.container, seen.network
-    if member is None or seen.residue:
-        _check_possible(asked.options, seen)
-        if member is not None or seen.live:
-            widen(request, "network.reconnect")
-        try:
-            return Done(await reconnect.connect(engine, network, container, asked.options), "connected")
-        except AlreadyConnected:  # by someone else, since it was looked at
-            member = reconnect.required(await reconnect.look_at(engine, network, container.id), network, container)
-    differs = endpoints.difference(asked.options, member, _version(engine))
-    if not differs:
-        return Done(member, "nothing")
-    if not replace:
-        words = [endpoints.WORDS[option] for option in differs]
-        raise ConnectedOtherwise(
-            f"{container.name} is on {network.name} with other {' and '.join(words)}. To reconnect it with what you "
-            "ask for, send it again with ?replace=true.",
-            difference=differs,
-        )
-    _check_possible(asked.options, seen)
-    await reconnect.remember(state_of(request)["memory"], member, network)
-    widen(request, "network.reconnect")
-    return Done(await reconnect.reconnect(engine, network, container, member, asked.options), "reconnected")
-
-
-def _check_possible(options: WantedEndpoint, seen: Seen) -> None:
-    """Raises what the engine would say in fewer words, leave traces of, or find out at the container's next start."""
-    network, container = seen.network, seen.container
-    if told := endpoints.impossible(network, container):
-        raise NetworkModeConflict(told)
-    if told := endpoints.misfit(options, network):
-        raise Invalid(told)
-    if told := endpoints.reserved(options, network):
-        raise AddressConflict(f"{told} Choose another address, or let the engine choose.")
-    if container.state in LIVE and (told := endpoints.taken(options, network, seen.endpoints, container.id)):
-        raise AddressConflict(f"{told} Choose another address, or let the engine choose.")
-    if container.state in LIVE and not seen.live and (told := endpoints.full(network, seen.endpoints)):
-        raise AddressConflict(f"{told} Disconnect others from it, or use a larger network.")
-
-
-def _made(engine: Engine, asked: Asked, seen: Seen, done: Done) -> Response:
-    member = done.member
-    warnings = _warnings(engine, asked, member, made=done.what != "nothing")
-    if member.state is MembershipState.CONFIGURED:
-        options, network = asked.options, seen.network
-        if told := endpoints.misfit(options, network) or endpoints.reserved(options, network):  # asked of the engine
-            warnings += (
-                f"{told} {seen.container.name} can't start like this: disconnect it, or connect it otherwise.",
-            )
-        elif told := endpoints.taken(options, network, seen.endpoints, member.container.id):
-            warnings += (f"{told} It must be free when {seen.container.name} starts.",)
-    return _told(MembershipMade(**dict(member), done=done.what, warnings=warnings))
-
-
-def _warnings(engine: Engine, asked: Asked, member: Membership, *, made: bool = True) -> tuple[str, ...]:
-    warnings = endpoints.unhonoured(asked.options, member, _version(engine), made=made)
-    if asked.remembered is not None:
-        warnings += endpoints.changed_by_chance(asked.remembered, member)
-    return tuple(warnings)
-
-
 def _told(made: MembershipMade) -> Response:
     headers = {"ETag": etag_of(Membership(**made.model_dump(exclude={"done", "warnings"})))}
     if made.done == "connected":
@@ -253,20 +162,20 @@ def _told(made: MembershipMade) -> Response:
 
 async def _look(request: Request, network: Network, container: Container) -> Seen:
     """The pair now; and while it is looked at, the intent is written."""
-    looking = asyncio.ensure_future(reconnect.look(engine_of(request), network.id, container.id))
-    try:
-        await asking(request, network=network, container=container)
-    finally:  # an intent is written whole before its outcome can be, whatever the look comes to
-        await asyncio.wait([looking])
-    return looking.result()
+    written, seen = await asyncio.gather(
+        asking(request, network=network, container=container),
+        reconnect.look(engine_of(request), network.id, container.id),
+        return_exceptions=True,  # an intent is written whole before its outcome can be, whatever the look comes to
+    )
+    if isinstance(written, BaseException):
+        raise written
+    if isinstance(seen, BaseException):
+        raise seen
+    return seen
 
 
 def _etag(seen: Seen) -> str | None:
     return None if seen.member is None else etag_of(seen.member)
-
-
-def _version(engine: Engine) -> endpoints.Version:
-    return endpoints.version_of(engine.connection.api_version)
 
 
 async def _pair(request: Request, *, hidden: bool = False) -> tuple[Engine, Network, Container]:
