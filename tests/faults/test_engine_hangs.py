@@ -51,6 +51,20 @@ def another(engine: PrivateEngine, before: set[str]) -> bool:
     return ids(engine) > before
 
 
+def taken_back(api: httpx2.Client, name: str) -> bool:
+    """Whether the log tells that a container of this name was made and removed."""
+    items = api.get("/events", params={"container": name, "limit": "1000"}).json()["items"]
+    return {"container.create", "container.destroy"} <= {item["kind"] for item in items}
+
+
+def on_many(api: httpx2.Client, prefix: str) -> dict[str, Any]:
+    """A run that takes its time, because each network is one at its start."""
+    networks = [f"{prefix}{number}" for number in range(6)]
+    for network in networks:
+        assert api.post("/networks", json={"name": network}).status_code == 201
+    return {**NEW, "init": True, "name": prefix, "networks": [{"network": network} for network in networks]}
+
+
 class Asked(NamedTuple):
     """A request."""
 
@@ -139,6 +153,7 @@ def test_every_kind_of_operation_ends(control: Control, frail: PrivateEngine) ->
         eventually(lambda: api.get("/readyz").status_code == 200)
         assert api.get("/containers/one").json()["networks"][0]["state"] == "connected"
         # The engine makes also what nobody waits for any more; it is removed then.
+        eventually(partial(taken_back, api, "late"))
         eventually(lambda: len(ids(frail)) == 2)
         assert {it["name"] for it in api.get("/containers").json()["items"]} == {"one", "two"}
 
@@ -157,7 +172,68 @@ def test_a_wait_outlives_a_short_freeze(control: Control, frail: PrivateEngine) 
             assert waiting.result(60).json() == {"exit_code": 137, "timed_out": False}
 
 
-def test_a_run_that_hangs_in_the_middle_is_found_by_its_key(frail: PrivateEngine, tmp_path: Path) -> None:
+@pytest.mark.parametrize("key", [None, "frozen-1"])
+def test_an_engine_that_hangs_in_the_middle_of_a_run(control: Control, frail: PrivateEngine, key: str | None) -> None:
+    """504; without a key what was made is removed when the engine is back, with one the next request finds it."""
+    headers = {"Idempotency-Key": key} if key else {}
+    with control.client() as api:
+        eventually(lambda: api.get("/readyz").status_code == 200)
+        name = f"half{len(headers)}"
+        body = on_many(api, name)
+        before = ids(frail)
+        with concurrent.futures.ThreadPoolExecutor(1) as pool, control.client() as other:
+            asked = pool.submit(other.post, "/containers", json=body, headers=headers)
+            eventually(partial(another, frail, before))
+            frail.pause()
+            try:
+                answer = asked.result(30)
+            finally:
+                frail.resume()
+        assert answer.status_code == 504, answer.text
+        if key is None:
+            assert "removed when the engine answers" in problem_of(answer)["detail"]
+            eventually(partial(taken_back, api, name))
+            eventually(lambda: ids(frail) == before)
+            return
+        assert "Idempotency-Key" in problem_of(answer)["detail"]
+        again = api.post("/containers", json=body, headers=headers)
+        assert (again.status_code, len(again.json().get("networks", []))) == (201, 6), again.text
+        assert ids(frail) - before == {again.json()["id"]}
+
+
+def test_a_client_that_breaks_off_while_the_engine_hangs(control: Control, frail: PrivateEngine) -> None:
+    """What the engine makes of it, once it is back, is removed."""
+    with control.client() as api:
+        eventually(lambda: api.get("/readyz").status_code == 200)
+        frail.pause()
+        try:
+            with control.client(timeout=0.5) as hasty, pytest.raises(httpx2.TimeoutException):
+                hasty.post("/containers", json={**NEW, "name": "hasty"})
+
+            def told() -> bool:
+                items = api.get("/events", params={"kind": "request", "limit": 1000}).json()["items"]
+                return any(item["detail"].get("problem") == "client-gone" for item in items)
+
+            eventually(told)
+        finally:
+            frail.resume()
+        eventually(partial(taken_back, api, "hasty"))
+
+
+def test_control_stops_while_somebody_waits(frail: PrivateEngine, tmp_path: Path) -> None:
+    """Who waits for a container is answered that it has not ended, and control's exit code is 0."""
+    with (
+        running_control(frail.url, tmp_path / "data") as control,
+        control.client() as api,
+        concurrent.futures.ThreadPoolExecutor(1) as pool,
+    ):
+        waiting = pool.submit(api.get, "/containers/one/wait", params={"timeout": 600})
+        time.sleep(0.5)  # so that it waits
+        assert control.stop() == 0
+        assert waiting.result(30).json() == {"exit_code": None, "timed_out": True}
+
+
+def test_a_run_during_which_control_dies_is_found_by_its_key(frail: PrivateEngine, tmp_path: Path) -> None:
     """Control dies while a run is under way; sent again with its key after the restart, the run gives one container,
     whole and running, whether it had a name or not."""
     control = Control(frail.url, tmp_path / "data")
