@@ -23,6 +23,9 @@ ROUTED = frozenset({"bridge", "overlay"})
 
 BRIDGE_NAME = "com.docker.network.bridge.name"
 
+OWN_IPAM = "default"
+"""The IPAM driver that is the engine's own."""
+
 Pools = Sequence[WantedPool | AddressPool]
 
 
@@ -52,11 +55,12 @@ def subnets_of(pools: Iterable[WantedPool | AddressPool]) -> list[Subnet]:
 
 
 def in_use(known: Iterable[Network]) -> list[Taken]:
-    """The subnets of networks; one that only holds a configuration has none."""
+    """The subnets of networks. One that only holds a configuration has none, and those of an IPAM plugin are in a space
+    of addresses of their own."""
     return [
         Taken(subnet, network=network.name)
         for network in known
-        if not network.config_only
+        if not network.config_only and network.ipam.driver == OWN_IPAM
         for subnet in subnets_of(network.ipam.pools)
     ]
 

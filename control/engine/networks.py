@@ -163,12 +163,14 @@ class Networks:
             self._check_version(wanted)
             clashes.check_name(wanted.name, known)
             source = clashes.configuration(wanted, known)
-            pools: clashes.Pools = wanted.ipam.pools if source is None else source.ipam.pools
+            ipam = wanted.ipam if source is None else source.ipam
+            pools: clashes.Pools = ipam.pools
             bridges = clashes.bridges_of(known)
             routes = await asyncio.to_thread(hostroutes.of_engine, self._connection, bridges)
             if not wanted.config_only:
                 clashes.check_bridge(wanted, bridges)
-                clashes.check_subnets(wanted, pools, clashes.in_use(known), routes)
+                if ipam.driver == clashes.OWN_IPAM:
+                    clashes.check_subnets(wanted, pools, clashes.in_use(known), routes)
             config = network_config(wanted, source=None if source is None else source.name, labels=labels or {})
             try:
                 async with self._connection.use() as docker:
@@ -180,6 +182,20 @@ class Networks:
                 free = clashes.suggestion(wanted.name, like, pools, (*clashes.in_use(await self.list()), *routes))
                 raise AddressConflict(f"{problem.detail} {clashes.advice(free)}", suggestion=free) from problem
             return await self._made(id_, wanted)
+
+    async def check(self, wanted: WantedNetwork, *, instead_of: str) -> None:
+        """Find out what stands against a network that is to come in the place of the one of this id: as `create`, and
+        nothing is made."""
+        known = await self.list()
+        self._check_version(wanted)
+        others = [network for network in known if network.id != instead_of]
+        clashes.check_name(wanted.name, others)
+        source = clashes.configuration(wanted, others)
+        pools: clashes.Pools = wanted.ipam.pools if source is None else source.ipam.pools
+        routes = await asyncio.to_thread(hostroutes.of_engine, self._connection, clashes.bridges_of(known))
+        if not wanted.config_only:
+            clashes.check_bridge(wanted, clashes.bridges_of(others))
+            clashes.check_subnets(wanted, pools, clashes.in_use(others), routes)
 
     def _check_version(self, wanted: WantedNetwork) -> None:
         version = self._connection.api_version or "1.0"

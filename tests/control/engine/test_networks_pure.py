@@ -96,6 +96,15 @@ def test_a_named_bridge_may_have_its_own_route() -> None:
         clashes.check_bridge(named, {"br0": "other"})
 
 
+def test_what_takes_no_addresses_of_the_engines_is_in_nobodys_way() -> None:
+    """A configuration, and the networks of an IPAM plugin."""
+    configuration = network_of({**RAW, "ConfigOnly": True})
+    plugin = network_of({**RAW, "IPAM": {"Driver": "weavemesh", "Config": [{"Subnet": "10.1.0.0/24"}]}})
+    assert [str(it) for it in clashes.in_use([configuration, plugin, network_of(RAW)])] == [
+        "10.1.0.0/24 of the network web"
+    ]
+
+
 def test_no_subnet_of_the_size_may_be_left() -> None:
     """Then the problem says so, and suggests none."""
     wanted = WantedNetwork.model_validate({"name": "x", "ipam": {"pools": [{"subnet": "10.0.0.0/8"}]}})
