@@ -33,6 +33,7 @@ PAGE: Final = 500
     answers={200: Media("text/event-stream", Event)},
     problems=(LogUnavailable, LogTrimmed, FollowerStalled),
     engine=False,
+    headers={"Last-Event-ID": "The id of the last event received: go on past it."},
 )
 async def stream_events(request: Request, query: StreamQuery) -> Response:
     """Records as they are written, as server-sent events. `Last-Event-ID` goes on past that number."""

@@ -154,7 +154,7 @@ def _then(stay: Stay, at: int) -> dict[str, object]:
     }
 
 
-@operation(answers={200: Overlaps}, problems=(Ambiguous, LogUnavailable), engine=False)
+@operation(answers={200: Overlaps}, problems=(Ambiguous, NotFound, LogUnavailable), engine=False)
 async def overlaps(request: Request, query: OverlapQuery) -> Response:
     """Who was connected to the same network as a container, from when to when, in the order in which the container was
     there."""

@@ -72,23 +72,25 @@ def _query_parameter(name: str, described: Mapping[str, Any], *, required: bool)
 
 
 def _headers(operation: Operation) -> Iterator[dict[str, Any]]:
-    def header(name: str, description: str, longest: int) -> dict[str, Any]:
-        schema = {"type": "string", "minLength": 1, "maxLength": longest, "pattern": PRINTABLE}
-        return {"name": name, "in": "header", "required": False, "description": description, "schema": schema}
+    def header(name: str, description: str, **schema: object) -> dict[str, Any]:
+        told = {"type": "string", **schema}
+        return {"name": name, "in": "header", "required": False, "description": description, "schema": told}
 
     if operation.action is not None:
-        yield header(REASON, "Why; it is kept in the event log.", REASON_LONGEST)
+        yield header(REASON, "Why; it is kept in the event log. UTF-8.", maxLength=REASON_LONGEST)
     if operation.creates:
         yield header(
             idempotency.HEADER,
             "A text of your own, another for each thing to create: sent again with it, the request is answered as it "
             "was, and nothing is made twice.",
-            idempotency.LONGEST,
+            minLength=1,
+            maxLength=idempotency.LONGEST,
+            pattern=PRINTABLE,
         )
     if operation.conditional:
-        yield header("If-Match", "The `ETag` of what is to be changed: 412 where it is not so any more.", 1024)
+        yield header("If-Match", "The `ETag` of what is to be changed: 412 where it is not so any more.")
     for name, description in operation.headers.items():
-        yield header(name, description, 1024)
+        yield header(name, description)
 
 
 def request_body(operation: Operation, schemas: Schemas) -> dict[str, Any] | None:
