@@ -1,5 +1,6 @@
 """The whole document."""
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
@@ -109,9 +110,9 @@ def _operation(at: At, found: list[At], schemas: Schemas) -> dict[str, Any]:
 
 
 def _head(name: str, path: str, text: str | None) -> dict[str, Any]:
-    summary, _, description = one_line(text or "").partition(". ")
+    summary, *further = re.split(r"[.:;] ", one_line(text or ""), maxsplit=1)
     told = {"operationId": name, "tags": [_tag(path)], "summary": summary.removesuffix(".")}
-    return {**told, "description": description} if description else told
+    return {**told, "description": further[0][0].upper() + further[0][1:]} if further else told
 
 
 def _socket(route: WebSocketRoute) -> dict[str, Any]:
