@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
 
 from control.api.problems import HANDLERS, problem_response
+from control.api.replacing import keep_finishing
 from control.api.requests import Requests
 from control.api.routes import ROUTES
 from control.api.state import State
@@ -28,6 +29,7 @@ from control.instants import NANOSECONDS
 from control.memory import Memory
 from control.ordering import Order
 from control.settings import Settings
+from control.topology.replacing import Replacements
 
 
 def create_app(settings: Settings, store: Store, token: str, *, on_start: Callable[[anyio.Event], None]) -> Requests:
@@ -52,19 +54,22 @@ def create_app(settings: Settings, store: Store, token: str, *, on_start: Callab
         limits = _limits(settings)
         if limits != Limits():
             tasks.append(asyncio.create_task(keep(store, limits, recorder.clock), name="retention"))
+        state = State(
+            settings=settings,
+            engine=engine,
+            store=store,
+            recorder=recorder,
+            intents=intents,
+            memory=memory,
+            order=Order(settings.engine_timeout),
+            active_keys=set(),
+            terminals=asyncio.Semaphore(settings.terminals),
+            replacements=Replacements(engine, memory),
+            stopping=stopping,
+        )
+        tasks.append(asyncio.create_task(keep_finishing(state), name="replacements"))
         try:
-            yield State(
-                settings=settings,
-                engine=engine,
-                store=store,
-                recorder=recorder,
-                intents=intents,
-                memory=memory,
-                order=Order(settings.engine_timeout),
-                active_keys=set(),
-                terminals=asyncio.Semaphore(settings.terminals),
-                stopping=stopping,
-            )
+            yield state
         finally:
             for task in tasks:
                 task.cancel()

@@ -39,6 +39,15 @@ def version_of(text: str | None) -> Version:
     return int(major), int(minor)
 
 
+def membership_on(container: Container, network: Network) -> Membership | None:
+    """The container's membership of the network, or None."""
+    for member in container.networks:
+        # A container that never ran names its networks and leaves their ids empty.
+        if (member.network.id or network.id) == network.id and member.network.name in {network.name, network.id}:
+            return member
+    return None
+
+
 def difference(wanted: WantedEndpoint, member: Membership, api: Version) -> dict[str, dict[str, object]]:
     """Where a membership is not as wanted: option → {wanted, present}. What was not asked for does not differ, nor does
     what this engine can't change by connecting anew."""

@@ -8,7 +8,7 @@
     ├── TooLarge 413              ├── UnsupportedMediaType 415 ├── Invalid 422
     ├── UpgradeRequired 426       ├── TooManyTerminals 429     ├── Internal 500
     ├── EngineFailed 502          ├── EngineAway 503           ├── EngineTimeout 504, CommandTimeout 504
-    ├── RegistryAway 502          ├── SwarmAway 502
+    ├── RegistryAway 502          ├── SwarmAway 502            ├── ReplacementUnfinished 502
     ├── LogUnavailable 503        └── MemoryUnavailable 503
 
 They are raised anywhere and become a response in one place (`control.api.problems`). `detail` says what to do.
@@ -120,6 +120,12 @@ class AddressConflict(Conflict):
     """The address or the subnet is taken."""
 
     slug, title = "address-taken", "The address or subnet is taken"
+
+
+class AddressesOutside(Conflict):
+    """Fixed addresses of containers are none of the new subnets; `addresses` names them."""
+
+    slug, title = "addresses-outside", "Fixed addresses would be lost"
 
 
 class PortTaken(Conflict):
@@ -260,6 +266,12 @@ class EngineFailed(Problem):
     """The engine failed in a way that has no better name here; its words are in `detail`."""
 
     status, slug, title = HTTPStatus.BAD_GATEWAY, "engine-failed", "The Docker Engine failed"
+
+
+class ReplacementUnfinished(Problem):
+    """A network could be neither replaced nor put back yet; `left` tells what is not as it was."""
+
+    status, slug, title = HTTPStatus.BAD_GATEWAY, "replacement-unfinished", "The replacement is not finished"
 
 
 class EngineAway(Problem):

@@ -31,6 +31,8 @@ FOLLOWER_LOST: Final = "follower.lost"
 COMMAND_LEFT: Final = "command.left"
 INBOX_FULL: Final = "inbox.full"
 LOG_TRIMMED: Final = "log.trimmed"
+REPLACEMENT_FINISHED: Final = "replacement.finished"
+REPLACEMENT_UNFINISHED: Final = "replacement.unfinished"
 
 # Keys.
 REQUEST_ID: Final = "request_id"

@@ -6,7 +6,7 @@ intent and its outcome written together: nothing was asked of the engine.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from sse_starlette import EventSourceResponse
@@ -43,6 +43,7 @@ class Asking:
         network: NetworkRef | None = None,
         container: ContainerRef | None = None,
         name: str | None = None,
+        targets: Sequence[str] = (),
         refused: bool = False,
     ) -> None:
         """Write the intent."""
@@ -56,6 +57,7 @@ class Asking:
             network=network,
             container=container,
             name=name,
+            targets=targets,
             refused=refused,
         )
 
@@ -77,7 +79,7 @@ class Asking:
         assert self._asked is not None  # noqa: S101  (begin has set it)
         await state["intents"].end(
             self._asked,
-            "replayed" if scope.get("replayed") else _outcome(status, problem),
+            "replayed" if scope.get("replayed") else _outcome(status, problem, planned=bool(scope.get("planned"))),
             status=status,
             problem=problem.slug if problem else None,
             network=self._network,
@@ -100,15 +102,22 @@ async def asking(
     network: Network | None = None,
     container: Container | None = None,
     name: str | None = None,
+    targets: Sequence[str] = (),
 ) -> None:
-    """Write that the engine is about to be asked, of this network and container, or to make something of this name.
-    Raises LogUnavailable, and Invalid for a reason that can't be kept."""
+    """Write that the engine is about to be asked, of this network and container, or to make something of this name, or
+    of all these `targets`. Raises LogUnavailable, and Invalid for a reason that can't be kept."""
     await _asking_of(request).begin(
-        _reason(request),
+        reason_of(request),
         network=NetworkRef(network.id, network.name, network.driver, network.scope) if network else None,
         container=ContainerRef(container.id, container.name, container.image) if container else None,
         name=name,
+        targets=targets,
     )
+
+
+def planned(request: Request) -> None:
+    """This request is answered with a plan, and asks nothing of the engine."""
+    request.scope["planned"] = True
 
 
 def widen(request: Request, action: str) -> None:
@@ -149,15 +158,16 @@ def _asking_of(request: HTTPConnection) -> Asking:
     return entry
 
 
-def _outcome(status: int | None, problem: Problem | None) -> str:
+def _outcome(status: int | None, problem: Problem | None, *, planned: bool) -> str:
     if status is None or isinstance(problem, EngineTimeout | EngineAway):
         return "unknown"
     if status < 400:  # noqa: PLR2004  (no error)
-        return "done"
+        return "planned" if planned else "done"
     return "refused" if status < 500 else "failed"  # noqa: PLR2004  (a client error)
 
 
-def _reason(request: HTTPConnection) -> str | None:
+def reason_of(request: HTTPConnection) -> str | None:
+    """Why, as the request says; None where it does not. Raises Invalid for what can't be kept."""
     given = request.headers.get(REASON)
     if given is None:
         return None
@@ -173,6 +183,6 @@ def _reason(request: HTTPConnection) -> str | None:
 
 def _reason_or_none(request: HTTPConnection) -> str | None:
     try:
-        return _reason(request)
+        return reason_of(request)
     except Invalid:
         return None

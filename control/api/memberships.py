@@ -21,8 +21,9 @@ from control.api.http import Page, Query, no_content, reply, reply_page
 from control.api.methods import by_method
 from control.api.operations import operation
 from control.api.overlays import connect_hidden, is_hidden, network_for
-from control.api.reconnect import Seen, membership_on
+from control.api.reconnect import Seen
 from control.api.state import engine_of, state_of
+from control.endpoints import membership_on
 from control.engine import Engine
 from control.engine.memberships import LIVE
 from control.errors import (

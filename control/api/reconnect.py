@@ -20,6 +20,7 @@ from typing import Final, NamedTuple
 from pydantic import ValidationError
 
 from control import endpoints
+from control.endpoints import membership_on
 from control.engine import Engine
 from control.engine.memberships import LIVE
 from control.errors import AlreadyConnected, Conflict, EngineAway, EngineTimeout, NotConnected, NotFound, Problem
@@ -35,15 +36,6 @@ STEADY: Final = frozenset({"running", "paused"})
 """States in which a membership without an endpoint is what a failed connect left."""
 
 PLAIN: Final = WantedEndpoint()
-
-
-def membership_on(container: Container, network: Network) -> Membership | None:
-    """The container's membership of the network, or None."""
-    for member in container.networks:
-        # A container that never ran names its networks and leaves their ids empty.
-        if (member.network.id or network.id) == network.id and member.network.name in {network.name, network.id}:
-            return member
-    return None
 
 
 class Seen(NamedTuple):

@@ -13,6 +13,7 @@ from control.eventlog.store import Store
 from control.memory import Memory
 from control.ordering import Order
 from control.settings import Settings
+from control.topology.replacing import Replacements
 
 
 class State(TypedDict):
@@ -27,6 +28,7 @@ class State(TypedDict):
     order: Order
     active_keys: set[str]
     terminals: asyncio.Semaphore
+    replacements: Replacements
     stopping: anyio.Event
 
 

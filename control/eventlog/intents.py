@@ -7,7 +7,7 @@ to the recorder, which writes it when it can. After a crash between the two, the
 """
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from control.errors import LogUnavailable, Problem
@@ -45,16 +45,19 @@ class Intents:
         network: NetworkRef | None = None,
         container: ContainerRef | None = None,
         name: str | None = None,
+        targets: Sequence[str] = (),
         refused: bool = False,
     ) -> Asked:
-        """Write that something is about to be asked of the engine, or (`refused`) was to be and is not. Raises
-        LogUnavailable: then nothing may be asked."""
+        """Write that something is about to be asked of the engine, or (`refused`) was to be and is not; `targets` are
+        the ids of all that it is about, where it is about several. Raises LogUnavailable: then nothing may be asked."""
         if not self._clock.known:
             with contextlib.suppress(Problem):
                 await self._clock.ask(self._engine)
         detail: dict[str, Any] = {"phase": "intent", "action": action, "method": method, "path": path}
         if name is not None:
             detail["name"] = name
+        if targets:
+            detail["targets"] = list(targets)
         asked = Asked(
             request,
             action,
@@ -62,6 +65,7 @@ class Intents:
             network=network.id if network else None,
             container=container.id if container else None,
             name=name,
+            targets=frozenset(targets),
         )
         entry = Entry(Kind.REQUEST, asked.began, Source.CONTROL, network, container, request=request, detail=detail)
         written = await self._store.append(Batch(entries=(entry,)))

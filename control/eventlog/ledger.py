@@ -6,7 +6,7 @@ What was asked of one pair is spent with the first transition that fits, what wa
 that ends it (`start` for a start). Times are the engine's.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,6 +29,8 @@ class Rule:
     last: str | None = None
     to_absent: bool = False
     """Whether its downward transitions all end in absence."""
+    renews: bool = False
+    """Whether it makes another network of the name of the one that it is about."""
 
 
 RULES: Final = {
@@ -37,6 +39,8 @@ RULES: Final = {
     "network.connect": Rule(up=True),
     "network.disconnect": Rule(down=True, to_absent=True),
     "network.reconnect": Rule(up=True, down=True),
+    "network.replace": Rule(up=True, down=True, events=frozenset({"create", "destroy"}), renews=True),
+    "network.prune": Rule(down=True, events=frozenset({"destroy"}), to_absent=True),
     "container.run": Rule(
         up=True, down=True, events=frozenset({"create", "start", "kill", "die", "destroy"}), last="start"
     ),
@@ -47,6 +51,7 @@ RULES: Final = {
         up=True, down=True, events=frozenset({"kill", "die", "stop", "start", "restart"}), last="restart"
     ),
     "container.remove": Rule(down=True, events=frozenset({"kill", "die", "destroy"}), last="destroy"),
+    "container.prune": Rule(down=True, events=frozenset({"destroy"}), to_absent=True),
     "container.rename": Rule(events=frozenset({"rename"}), last="rename"),
     "container.pause": Rule(events=frozenset({"pause"}), last="pause"),
     "container.unpause": Rule(events=frozenset({"unpause"}), last="unpause"),
@@ -59,7 +64,8 @@ NOTHING: Final = Rule()
 @dataclass(slots=True)
 class Asked:
     """One request: what it asked, of which network or container (by id, or by name where it makes one). `seq` is the
-    number of its intent; `widened` the action whose rule holds in the place of its own, once it does more than that."""
+    number of its intent; `widened` the action whose rule holds in the place of its own, once it does more than that.
+    `targets` are the ids of all that it is about, where it is about several."""
 
     request: RequestRef
     action: str
@@ -71,6 +77,7 @@ class Asked:
     seq: int | None = None
     spent: bool = False
     widened: str | None = None
+    targets: frozenset[str] = frozenset()
 
     @property
     def rule(self) -> Rule:
@@ -84,10 +91,12 @@ class Asked:
 
 
 class Ledger:
-    """The requests of late. `slack`: nanoseconds by which the times of the engine may be taken wrong."""
+    """The requests of late. `slack`: nanoseconds by which the times of the engine may be taken wrong; `network_name`:
+    what a network of this id is called, or an empty text."""
 
     def __init__(self) -> None:
         self.slack = SLACK
+        self.network_name: Callable[[str], str] = lambda _: ""
         self._asked: list[Asked] = []
 
     def open(self, asked: Asked) -> None:
@@ -131,19 +140,29 @@ class Ledger:
             if asked.spent or not asked.action.startswith("container.") or action not in asked.rule.events:
                 continue
             makes = action == "create" and asked.container is None and asked.name is not None and asked.name == name
-            if (makes or asked.container == container) and asked.covers(time, slack=self.slack):
-                asked.container = container
+            meant = makes or asked.container == container or container in asked.targets
+            if meant and asked.covers(time, slack=self.slack):
+                if makes:
+                    asked.container = container
                 return asked.request
         return None
 
     def of_network(self, network: str, name: str, action: str, time: int) -> RequestRef | None:
         """The request that caused an event of a network."""
         for asked in self._asked:
-            meant = asked.network == network or (asked.name is not None and asked.name == name)
+            meant = (
+                asked.network == network or network in asked.targets or (asked.name is not None and asked.name == name)
+            )
             fits = asked.action.startswith("network.") and action in asked.rule.events
             if meant and fits and asked.covers(time, slack=self.slack):
                 return asked.request
         return None
+
+    def _is_of(self, asked: Asked, network: str) -> bool:
+        """Whether a network is the one that was asked about; one that takes its place has its name."""
+        if asked.network == network:
+            return True
+        return asked.rule.renews and asked.name is not None and self.network_name(network) == asked.name
 
     def passed(self, container: str, action: str) -> None:
         """An event of a container was taken: what it is the last of is over."""
@@ -168,9 +187,13 @@ class Ledger:
             rule = asked.rule
             if asked.spent or not (rule.up if up else rule.down) or not asked.covers(time, since, slack=self.slack):
                 continue
+            if asked.targets:
+                if not asked.targets.isdisjoint({network, container}):
+                    yield asked
+                continue
             if asked.network is None and asked.container is None and asked.name is None:
                 continue  # refused before it was known what it was about
-            if asked.network is not None and network is not None and asked.network != network:
+            if asked.network is not None and network is not None and not self._is_of(asked, network):
                 continue
             if asked.network is not None and network is None:
                 continue

@@ -140,11 +140,21 @@ def read_checkpoint(connection: sqlite3.Connection) -> Checkpoint:
 def read_intents(connection: sqlite3.Connection) -> list[Asked]:
     """The requests whose outcome is not in the log."""
     rows = connection.execute(
-        "SELECT i.seq, i.time, i.action, i.network, i.container, i.name, r.id, r.principal, r.reason"
-        " FROM intent i JOIN request r ON r.key = i.request ORDER BY i.seq"
+        "SELECT i.seq, i.time, i.action, i.network, i.container, i.name, r.id, r.principal, r.reason, e.detail"
+        " FROM intent i JOIN request r ON r.key = i.request LEFT JOIN event e ON e.seq = i.seq ORDER BY i.seq"
     )
     return [
-        Asked(RequestRef(*row[6:9]), row[2], row[1], network=row[3], container=row[4], name=row[5], seq=row[0])
+        Asked(
+            RequestRef(*row[6:9]),
+            row[2],
+            row[1],
+            network=row[3],
+            container=row[4],
+            name=row[5],
+            seq=row[0],
+            # The record of an intent that retention has removed told nothing else that matters.
+            targets=frozenset(orjson.loads(row[9] or "{}").get("targets", ())),
+        )
         for row in rows
     ]
 

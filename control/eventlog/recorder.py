@@ -139,6 +139,7 @@ class Recorder:
         self._works()
         self._inbox = Inbox()
         self._names = Names(checkpoint.networks, checkpoint.containers)
+        self.ledger.network_name = self._name_of_network
         self._enricher = Enricher(self._engine, self._names)
         self._register = Register(checkpoint.standing, self._names, self.ledger, verified=checkpoint.verified)
         self._trait = Trait()
@@ -165,6 +166,9 @@ class Recorder:
                 now = self.clock.now()
                 self._late.append(Entry(Kind.REQUEST, now, Source.CONTROL, request=asked.request, detail=told))
         self._inbox.put(Told())
+
+    def _name_of_network(self, id_: str) -> str:
+        return self._names.network(id_).name
 
     def _on_up(self, first: bool, restarted: bool) -> None:  # noqa: FBT001  (a callback)
         assert self._comparer is not None  # noqa: S101  (made before the reader runs)

@@ -1,5 +1,7 @@
 """Who asked for what: what fits a request, in its time and until it is spent, is laid at its door."""
 
+from dataclasses import replace
+
 import pytest
 
 from control.eventlog.ledger import KEPT, RULES, SLACK, Asked, Ledger
@@ -292,6 +294,46 @@ def test_a_network_and_a_container_of_one_name_are_made_by_a_request_each() -> N
 
 def test_what_is_asked_of_a_pair_is_asked_for_no_event_of_the_container() -> None:
     assert ledger(connect()).of_container("c", None, "start", BEGAN) is None
+
+
+def test_what_replaces_a_network_is_known_by_its_name() -> None:
+    """What leaves the old one and joins the new, back and forth, with their end and their beginning; not what happens
+    on others."""
+    made = ledger(asked("network.replace", network="old", name="mynet"))
+    made.network_name = {"old": "mynet", "new": "mynet", "other": "other"}.get  # type: ignore[assignment]
+    ways = [("old", False), ("new", True), ("new", False), ("again", True), ("other", True), ("other", False)]
+    told = [claimed(made, network, "c", BEGAN, up=up) for network, up in ways]
+    assert told == ["r1", "r1", "r1", None, None, None]
+    for network, action in (("old", "destroy"), ("new", "create"), ("new", "destroy"), ("old", "create")):
+        assert made.of_network(network, "mynet", action, BEGAN) == RequestRef("r1", "ana")
+    assert made.of_network("other", "other", "create", BEGAN) is None
+    assert made.of_container("c", "db", "destroy", BEGAN) is None
+
+
+def test_only_a_replacement_is_about_another_network_of_the_name() -> None:
+    made = ledger(asked("network.reconnect", network="old", container="c", name="mynet"))
+    made.network_name = lambda _: "mynet"
+    assert claimed(made, "new", "c", BEGAN, up=True) is None
+
+
+def test_what_is_asked_of_many_networks_is_asked_of_each() -> None:
+    made = ledger(replace(asked("network.prune"), targets=frozenset({"n", "m"})))
+    assert [claimed(made, network, "c", BEGAN, up=False) for network in ("n", "m", "o")] == ["r1", "r1", None]
+    assert claimed(made, "n", "c", BEGAN, up=True) is None
+    told = [made.of_network(network, "name", "destroy", BEGAN) for network in ("n", "m", "o")]
+    assert told == [RequestRef("r1", "ana"), RequestRef("r1", "ana"), None]
+
+
+def test_what_is_asked_of_many_containers_is_asked_of_each() -> None:
+    """What one of them did does not make the request its own."""
+    made = ledger(replace(asked("container.prune"), targets=frozenset({"c", "d"})))
+    for container, expected in (("c", "r1"), ("d", "r1"), ("e", None), ("c", "r1")):
+        request = made.of_container(container, None, "destroy", BEGAN)
+        made.passed(container, "destroy")
+        assert (request.id if request else None) == expected
+        assert claimed(made, "n", container, BEGAN, up=False) == expected
+        assert claimed(made, "n", container, BEGAN, up=True) is None
+    assert made.of_container("c", None, "start", BEGAN) is None
 
 
 # After a crash

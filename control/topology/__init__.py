@@ -1,0 +1,1 @@
+"""Changes of more than one thing at a time: planned, made step by step, and taken back where one fails."""
