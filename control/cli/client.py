@@ -38,7 +38,7 @@ class Client:
             headers={"Authorization": f"Bearer {places.token()}"},
             timeout=httpx2.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
             # A proxy that the environment names is not for this machine.
-            trust_env=not _is_here(self._url),
+            trust_env=not is_here(self._url),
         )
 
     def events(self, filters: Parameters, *, after: int | None, limit: int | None) -> Iterator[Record]:
@@ -175,7 +175,8 @@ def path_of(*parts: str) -> str:
     return "".join(f"/{quote(part, safe='')}" for part in parts)
 
 
-def _is_here(url: str) -> bool:
+def is_here(url: str) -> bool:
+    """Whether this is an address of this machine alone."""
     host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback

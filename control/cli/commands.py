@@ -214,6 +214,21 @@ def export(*, after: int | None, until: int | None, output: str, force: bool) ->
             raise Failed(f"{output} can't be written ({error.strerror}).") from error
 
 
+@pontlevis.command(context_settings={"allow_interspersed_args": False})
+@click.argument("container")
+@click.argument("command", nargs=-1)
+@click.option("--user", metavar="USER", help="As whom: a name or number of the container.")
+@click.option("--workdir", metavar="PATH", help="Where.")
+@click.option("--reason", metavar="TEXT", help="Why; it is kept in the event log.")
+def terminal(
+    *, container: str, command: tuple[str, ...], user: str | None, workdir: str | None, reason: str | None
+) -> int:
+    """Open a terminal in CONTAINER: a shell, or another COMMAND. The exit code is the command's."""
+    from control.cli.terminal import open_terminal
+
+    return open_terminal(container, command, user=user, workdir=workdir, reason=reason)
+
+
 @pontlevis.command()
 @click.argument("network")
 @_AT
