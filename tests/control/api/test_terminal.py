@@ -243,3 +243,17 @@ def test_a_container_without_a_shell_of_its_own(api: httpx2.Client, control: Con
         terminal.end()
     assert b"PONTLEVIS_EXEC=" in terminal.shown
     assert execute(api, "marked", "true")["exit_code"] == 0
+
+
+def test_a_client_that_reads_nothing_is_let_go(engine: PrivateEngine, tmp_path: Path) -> None:
+    """After CONTROL_SEND_TIMEOUT, also where it still answers pings; its command is ended, others' go on."""
+    settings = {"CONTROL_SEND_TIMEOUT": "1"}
+    with running_control(engine.url, tmp_path / "data", **settings) as control, control.client() as api:
+        run(api, "deaf")
+        with opened(control, "deaf", "yes") as stalled, opened(control, "deaf", "cat") as other:
+            eventually(lambda: not any(line.startswith("yes") for line in processes(engine, "deaf")))
+            assert "follower.lost" in control.log_path.read_text()
+            other.type("still here\n")
+            other.wait_for(b"still here")
+            stalled.socket.socket.close()
+    engine.clear()
