@@ -79,7 +79,7 @@ class Logs:
         try:
             response = await _begun(docker, container_id, options)
         except DockerError as error:
-            if error.status == HTTPStatus.NOT_FOUND:
+            if error.status in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:  # removed, or about to be
                 return
             raise
         try:

@@ -172,7 +172,7 @@ def test_the_container_is_removed_under_a_follower(api: httpx2.Client) -> None:
         assert next(messages).told == ("stdout", "here")
         assert api.delete("/containers/doomed", params={"force": "true"}).status_code == 204
         end = next(messages)
-    assert end.name == "end"
+    assert end.name == "end", end.data
     assert end.data["state"] in {"removed", "exited", "removing", "dead"}
 
 
