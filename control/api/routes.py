@@ -16,6 +16,7 @@ from control.api import (
     logs,
     memberships,
     networks,
+    pruning,
     replacing,
     swarm,
     terminal,
@@ -25,6 +26,7 @@ from control.api import (
 ROUTES: Final[list[BaseRoute]] = [
     *health.routes,
     *docs.routes,
+    *pruning.routes,
     *memberships.routes,
     *networks.routes,
     *replacing.routes,

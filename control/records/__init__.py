@@ -50,6 +50,7 @@ from control.records.networks import (
     Service,
     ServiceTask,
 )
+from control.records.prunes import Kept, Pruned, PruneItem, PrunePlan, Unremoved
 from control.records.replacements import NetworkSettings, Replacement, ReplacementStep
 from control.records.swarm import Swarm, SwarmManager, SwarmRole, SwarmState, SwarmTokens
 from control.records.volumes import Volume, VolumeDetail, VolumeUser
@@ -77,6 +78,7 @@ __all__ = [
     "ImageDetail",
     "Ipam",
     "IpamInUse",
+    "Kept",
     "Kind",
     "Limits",
     "LogEnd",
@@ -95,6 +97,9 @@ __all__ = [
     "PoolInUse",
     "Port",
     "Progress",
+    "PruneItem",
+    "PrunePlan",
+    "Pruned",
     "Record",
     "Replacement",
     "ReplacementStep",
@@ -108,6 +113,7 @@ __all__ = [
     "SwarmState",
     "SwarmTokens",
     "Ulimit",
+    "Unremoved",
     "User",
     "Volume",
     "VolumeDetail",

@@ -12,6 +12,7 @@ from control.wanted.limits import WantedLimits, WantedUlimit, WantedUpdate
 from control.wanted.mounts import WantedMount
 from control.wanted.networks import WantedIpam, WantedNetwork, WantedPool
 from control.wanted.ports import WantedExposed, WantedPort
+from control.wanted.prune import WantedFullPrune, WantedPrune
 from control.wanted.replacement import WantedReplacement
 from control.wanted.signals import Signal
 from control.wanted.swarm import WantedJoin, WantedSwarm
@@ -32,6 +33,7 @@ __all__ = [
     "WantedEndpoint",
     "WantedExec",
     "WantedExposed",
+    "WantedFullPrune",
     "WantedHealthcheck",
     "WantedHost",
     "WantedIpam",
@@ -44,6 +46,7 @@ __all__ = [
     "WantedNetwork",
     "WantedPool",
     "WantedPort",
+    "WantedPrune",
     "WantedPull",
     "WantedReplacement",
     "WantedSwarm",
