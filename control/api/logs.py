@@ -1,7 +1,7 @@
 """What containers wrote, over HTTP: whole, or followed as server-sent events.
 
-A follower's place is a line's time, and how many writes of just that time it has read. It asks the engine from there
-on, so nothing is kept here for who may come back, and a slow one makes the engine wait that reads a file.
+A follower's place is a time, and how many writes near it it has read. It asks the engine from there on, so nothing is
+kept here for who may come back; a slow one makes the engine wait, which reads a file.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from control.api.operations import Media, operation
 from control.api.state import State, state_of
 from control.api.streams import Following, problem_message, until
 from control.engine.events import engine_time
-from control.engine.loglines import Line, Place
+from control.engine.loglines import SLACK, Line, Place
 from control.errors import FollowerStalled, Invalid, NotFound, Problem, Unsupported
 from control.instants import Instant
 from control.records import Container, ContainerLogs, LogEnd, LogLine
@@ -38,7 +38,7 @@ LINES: Final = Media(
     "code, or one `problem`.",
 )
 _STREAMS: Final = {1: "stdout", 2: "stderr"}
-_ID: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z)(?:/([1-9]\d{0,5}))?")
+_ID: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z)(?:/(\d{1,7})/(\d{1,9}))?")
 
 
 class LogsQuery(Query):
@@ -77,7 +77,7 @@ class LogsQuery(Query):
 async def show_logs(request: Request, query: LogsQuery) -> Response:
     """Show what the container wrote, the end of it. Or, with `follow`, what it writes, as it comes.
 
-    The id of a followed line is its time, with `/2` for a second one of the same nanosecond and so on: sent as
+    The id of a followed line is the latest time so far, with what else is needed to find the place again: sent as
     `Last-Event-ID` the stream goes on past it, without loss and without repeats. A line may come without an id of its
     own, while a long one of the other stream is not through. With `timestamps` each line of `stdout` and `stderr`
     begins with its time.
@@ -117,13 +117,14 @@ def place_of(given: str | None) -> Place | None:
     match = _ID.fullmatch(given)
     with contextlib.suppress(ValueError):  # no such day
         if match is not None:
-            return Place(instants.parse(match[1]), int(match[2] or 1))
+            return Place(instants.parse(match[1]), *((int(match[2]), int(match[3])) if match[2] else ()))
     raise Invalid("Last-Event-ID is no line's: send the id of the last line received, or leave it out.")
 
 
 def id_of(place: Place) -> str:
     """The id of the line with which a reader came to a place."""
-    return instants.render(place.time) + (f"/{place.writes}" if place.writes > 1 else "")
+    further = "" if (place.writes, place.back) == (1, SLACK) else f"/{place.writes}/{place.back}"
+    return instants.render(place.time) + further
 
 
 async def _messages(

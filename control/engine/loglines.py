@@ -5,6 +5,7 @@ characters and a space; a line of more than 16 KiB is several writes, each with 
 no newline between them. A container with a terminal has no frames, so there the writes are found by their length.
 """
 
+import heapq
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,18 +20,22 @@ _STAMP: Final = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z) ")
 _STAMP_LENGTH: Final = 31
 
 
+SLACK: Final = 500_000_000
+"""Nanoseconds by which writes may stand in another order than their times: the engine takes a write's time before it
+waits for its turn to write, and each stream does so for itself."""
+
+
 class Place(NamedTuple):
-    """How far a log was read: the latest time, and how many writes of just that time."""
+    """How far a log was read: the latest time, and how many writes of that time and the `back` nanoseconds before."""
 
     time: int = 0
-    writes: int = 0
+    writes: int = 1
+    back: int = SLACK
 
-    def past(self, time: int) -> "Place":
-        """The place past a further write of this time. One of an earlier time (the clock was set back) changes
-        nothing."""
-        if time == self.time:
-            return Place(time, self.writes + 1)
-        return Place(time, 1) if time > self.time else self
+    @property
+    def since(self) -> int:
+        """From when on to ask, to skip so many writes and go on."""
+        return self.time - self.back
 
 
 class Line(NamedTuple):
@@ -58,19 +63,26 @@ class Lines:
     def __init__(self, *, limit: int, tty: bool, after: Place | None = None) -> None:
         self._limit = limit
         self._tty = tty
-        self._skip = after or Place()
-        self._place = after or Place()
+        self._after = after or Place(writes=0)
+        self._skip = self._after.writes
+        self._latest = self._after.time
+        self._first = None if after is None else after.since
+        self._recent: list[int] = []  # a heap: the times of the writes that are near the latest
         self._begun = {1: _Begun(), 2: _Begun()}
         self._rest = b""
 
     @property
     def place(self) -> Place:
         """How far all of it was read, lines that are begun included."""
-        return self._place
+        if self._first is None:
+            return self._after
+        return Place(self._latest, len(self._recent), self._latest - self._begin())
 
     def again(self) -> None:
-        """From here on it is sent anew, from the time of `place` on."""
-        self._skip, self._rest = self._place, b""
+        """From here on it is sent anew, from `place.since` on."""
+        self._after = self.place
+        self._skip, self._rest = self._after.writes, b""
+        self._recent.clear()
 
     def add(self, stream: int, data: bytes) -> Iterator[Line]:
         """The lines that a frame completes."""
@@ -96,12 +108,13 @@ class Lines:
         stamp, begun = _STAMP.match(data), self._begun[stream]
         if stamp is not None:
             time = instants.parse(stamp[1].decode())
-            if time == self._skip.time and self._skip.writes:
-                self._skip = Place(time, self._skip.writes - 1)
+            skip = self._skip > 0 and time <= self._after.time  # a log that was cut meanwhile has fewer of them
+            self._skip = self._skip - 1 if skip else 0
+            self._read(time)
+            if skip:
                 return
             if not begun.open:
                 begun.open, begun.time = True, time
-            self._place = self._place.past(time)
         elif not begun.open:  # no write of a log
             return
         text = data if stamp is None else data[_STAMP_LENGTH:]
@@ -113,11 +126,24 @@ class Lines:
         if ends:
             yield self._line(stream, begun)
 
+    def _begin(self) -> int:
+        # What was before the first that was read is not known.
+        return self._latest - SLACK if self._first is None else max(self._latest - SLACK, self._first)
+
+    def _read(self, time: int) -> None:
+        self._latest = max(self._latest, time)
+        if self._first is None:
+            self._first = time
+        heapq.heappush(self._recent, time)
+        begin = self._begin()
+        while self._recent and self._recent[0] < begin:
+            heapq.heappop(self._recent)
+
     def _line(self, stream: int, begun: _Begun) -> Line:
         self._begun[stream] = _Begun()
         whole = not any(other.open for other in self._begun.values())
         text = begun.text.removesuffix(b"\r") if self._tty else begun.text
-        return Line(stream, begun.time, bytes(text), begun.truncated, self._place if whole else None)
+        return Line(stream, begun.time, bytes(text), begun.truncated, self.place if whole else None)
 
 
 def _first_write(data: bytes) -> bytes | None:

@@ -90,7 +90,7 @@ class Logs:
 
 
 def _from(options: Mapping[str, str], place: Place) -> dict[str, str]:
-    return {**options, "since": engine_time(place.time), "tail": "all"}
+    return {**options, "since": engine_time(place.since), "tail": "all"}
 
 
 async def _begun(docker: Docker, container_id: str, options: Mapping[str, str]) -> aiohttp.ClientResponse:
