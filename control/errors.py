@@ -287,7 +287,7 @@ class EngineTimeout(Problem):
 
 
 class CommandTimeout(Problem):
-    """A command in a container took too long; `ended` says whether it was ended, `stdout` and `stderr` what it wrote."""
+    """A command in a container took too long; `ended` tells whether it was ended, `stdout` and `stderr` its output."""
 
     status, slug, title = HTTPStatus.GATEWAY_TIMEOUT, "command-timeout", "The command took too long"
 
