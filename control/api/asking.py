@@ -138,6 +138,7 @@ async def answer(
     request = Request(scope, receive, send)
     entry = enter(request, action)
     try:
+        reason_of(request)  # one that can't be kept is refused, also where nothing comes to be asked
         response = await endpoint(request)
         if isinstance(response, EventSourceResponse):
             await response(scope, receive, send)

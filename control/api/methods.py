@@ -9,6 +9,7 @@ import functools
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from control.api.asking import answer
@@ -32,13 +33,23 @@ class Methods:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         operation = self.operations.get(scope["method"])
         if operation is None:
-            raise HTTPException(405, headers={"Allow": ", ".join(sorted(self.operations))})
+            raise HTTPException(405, headers={"Allow": ", ".join(sorted(_methods_of(scope)))})
         if operation.action is None:
             response = await operation(Request(scope, receive, send))
             await response(scope, receive, send)
         else:
             do = functools.partial(once, operation) if operation.creates else operation
             await answer(operation.action, do, scope, receive, send)
+
+
+def _methods_of(scope: Scope) -> set[str]:
+    """What the path takes by any route: `/networks/prune` is a path of its own, and that of a network of this name."""
+    return {
+        method
+        for route in scope["app"].routes
+        if isinstance(route, Route) and isinstance(route.endpoint, Methods) and route.path_regex.match(scope["path"])
+        for method in route.endpoint.operations
+    }
 
 
 def by_method(**operations: Operation) -> ASGIApp:
