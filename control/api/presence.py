@@ -16,8 +16,8 @@ Result = TypeVar("Result")
 
 
 async def while_there(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
-    """What `work` gives. Where the client goes away before, it is cancelled, and when it has ended ClientGone is raised,
-    unless it had done all by then. The request's body must have been read."""
+    """What `work` gives. Where the client goes away before, it is cancelled, and when it has ended ClientGone is
+    raised, unless it had done all by then. The request's body must have been read."""
     doing = asyncio.ensure_future(work)
     watching = asyncio.ensure_future(_gone(request))
     try:
