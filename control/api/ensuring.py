@@ -8,9 +8,7 @@ from typing import Literal, NamedTuple
 from starlette.requests import Request
 
 from control import endpoints
-from control.api import reconnect
 from control.api.asking import widen
-from control.api.reconnect import Seen
 from control.api.state import engine_of, state_of
 from control.engine import Engine
 from control.engine.memberships import LIVE
@@ -23,6 +21,8 @@ from control.errors import (
     NothingToRestore,
 )
 from control.records import Container, Membership, MembershipState, Network
+from control.topology import reconnect
+from control.topology.reconnect import Seen
 from control.wanted import WantedEndpoint, WantedMembership
 
 

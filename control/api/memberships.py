@@ -12,7 +12,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from control import endpoints
-from control.api import reconnect
 from control.api.asking import asking, widen
 from control.api.ensuring import asked_of, ensure, told_of, warnings_of
 from control.api.etags import check_match, etag_of
@@ -21,7 +20,6 @@ from control.api.http import Page, Query, no_content, reply, reply_page
 from control.api.methods import by_method
 from control.api.operations import operation
 from control.api.overlays import connect_hidden, is_hidden, network_for
-from control.api.reconnect import Seen
 from control.api.state import engine_of, state_of
 from control.endpoints import membership_on
 from control.engine import Engine
@@ -39,6 +37,8 @@ from control.errors import (
     NotRunning,
 )
 from control.records import Container, Membership, MembershipMade, Network
+from control.topology import reconnect
+from control.topology.reconnect import Seen
 from control.wanted import WantedMembership
 
 

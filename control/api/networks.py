@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from control.api import cursors, reconnect
+from control.api import cursors
 from control.api.asking import asking
 from control.api.etags import check_match, etag_of
 from control.api.http import Page, Paging, Query, Several, engine_filters, no_content, reply, reply_texts, several
@@ -34,6 +34,7 @@ from control.errors import (
     Unsupported,
 )
 from control.records import MembershipState, Network, NetworkDetail
+from control.topology import reconnect
 from control.wanted import WantedNetwork
 
 LOOKS: Final = 4

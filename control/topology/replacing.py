@@ -20,7 +20,9 @@ from control.engine import Engine
 from control.errors import (
     AlreadyConnected,
     Conflict,
+    EngineAway,
     EngineFailed,
+    EngineTimeout,
     MemoryUnavailable,
     NotConnected,
     NotFound,
@@ -29,6 +31,7 @@ from control.errors import (
 )
 from control.memory import Memory
 from control.records import Container, ContainerRef, Ipam, Network, NetworkDetail, NetworkSettings
+from control.topology import reconnect
 from control.topology.planning import Observed
 from control.topology.replacement import (
     Member,
@@ -73,8 +76,8 @@ async def _container(engine: Engine, container_id: str) -> Container | None:
 
 
 class Replacements:
-    """The replacements of one engine. `active` are the names of those under way; `unfinished` is set when one was left
-    behind."""
+    """The replacements of one engine. `active` are the names of those under way; `unfinished` is set when one has
+    ended, and may have left something behind."""
 
     def __init__(self, engine: Engine, memory: Memory) -> None:
         self._engine = engine
@@ -107,8 +110,10 @@ class Replacements:
             await self._forget(name)
             return done
         finally:
-            # Of one that was cancelled, control being stopped, the plan stays for the next start.
+            # Of one that was cancelled, control being stopped, the plan stays for the next start. Whoever waits for
+            # what is left looks at the memory, so this is set when it is no longer active, and not before.
             self.active.discard(name)
+            self.unfinished.set()
 
     async def finish(self, plan: Plan) -> bool:
         """Bring one that was broken off to its end: whether the new network stands. Raises Overtaken, and Problem where
@@ -124,7 +129,9 @@ class Replacements:
             if forward and at.new is not None:
                 try:
                     await self._arrive(at.new.id, plan.members)
-                except (Conflict, EngineFailed):
+                except (EngineAway, EngineTimeout):
+                    raise
+                except Problem:
                     forward = False
             if not forward:
                 await self._back(plan)
@@ -147,7 +154,6 @@ class Replacements:
         try:
             await self._back(plan)
         except Problem as second:
-            self.unfinished.set()
             left = await self._left(plan)
             why = error.detail if isinstance(error, Problem) else "Something broke here."
             raise ReplacementUnfinished(
@@ -200,31 +206,33 @@ class Replacements:
     async def _arrive(self, network_id: str, members: Iterable[Member]) -> None:
         """Have every member on a network as it is to be, and see that it is. Raises EngineFailed where one is not."""
         network, _ = await self._engine.networks.endpoints(network_id)
+        for member in members:
+            seen = await self._look(network, member)
+            if seen is None or not self._differs(member, seen):
+                continue
+            if seen.member is not None:
+                await reconnect.disconnect(self._engine, network, seen.container)
+            # Where somebody has just connected it, what follows finds whether that is as it is to be.
+            with contextlib.suppress(AlreadyConnected):
+                wanted = endpoints.exactly(adapted(member))
+                await reconnect.connect(self._engine, network, seen.container, wanted)
         told: list[str] = []
         for member in members:
-            now = await _container(self._engine, member.was.container.id)
-            if now is None:
-                continue  # removed meanwhile
-            present = membership_on(now, network)
-            if present is not None and differs(member, now, present, self._version):
-                await self._disconnect(network.id, now.id)
-                present = None
-            if present is None:
-                await self._connect(network, now, member)
-        for member in members:
-            now = await _container(self._engine, member.was.container.id)
-            if now is None:
-                continue
-            present = membership_on(now, network)
-            told += [f"{now.name} is not on it"] if present is None else differs(member, now, present, self._version)
+            seen = await self._look(network, member)
+            told += [] if seen is None else self._differs(member, seen)
         if told:
             raise EngineFailed(f"The engine did not bring back on {network.name} what it was told: {'; '.join(told)}.")
 
-    async def _connect(self, network: Network, now: Container, member: Member) -> None:
-        wanted = endpoints.exactly(adapted(member))
-        # What follows finds whether it is there as it is to be.
-        with contextlib.suppress(AlreadyConnected):
-            await self._engine.networks.connect(network.id, now.id, wanted)
+    async def _look(self, network: Network, member: Member) -> reconnect.Seen | None:
+        """A member as both the network and the container show it; None where it was removed meanwhile."""
+        if await _container(self._engine, member.was.container.id) is None:
+            return None
+        return await reconnect.look(self._engine, network.id, member.was.container.id)
+
+    def _differs(self, member: Member, seen: reconnect.Seen) -> list[str]:
+        if seen.member is None:
+            return [f"{seen.container.name} is not on it"]
+        return differs(member, seen.container, seen.member, self._version, live=seen.live)
 
     async def _compare(self, network: Network, members: Iterable[Member]) -> list[str]:
         told: list[str] = []

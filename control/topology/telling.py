@@ -64,13 +64,15 @@ def _options(endpoint: EndpointOptions) -> str:
     return ", ".join(told)
 
 
-def differs(was: Member, now: Container, member: Membership, version: endpoints.Version) -> list[str]:
-    """What of a member that was brought back is not as it is to be, in words; nothing where all is."""
+def differs(was: Member, now: Container, member: Membership, version: endpoints.Version, *, live: bool) -> list[str]:
+    """What of a member that was brought back is not as it is to be, in words; nothing where all is. `live`: the network
+    shows it too (after a kill -9 of the engine the container alone may)."""
     told = [
         f"{now.name}'s {endpoints.WORDS[option]} is {values['present']!r} and not {values['wanted']!r}"
         for option, values in endpoints.difference(endpoints.exactly(adapted(was)), member, version).items()
     ]
-    if was.runs and now.state in {"running", "paused"} and member.state is not MembershipState.CONNECTED:
+    connected = live and member.state is MembershipState.CONNECTED
+    if was.runs and now.state in {"running", "paused"} and not connected:
         told.append(f"{now.name} is not connected")
     return told
 

@@ -250,17 +250,19 @@ def test_what_did_not_come_back(back: dict[str, Any], told: list[str]) -> None:
     seen = observed(raw_network(), [raw_container("db", "10.1.0.5", fixed="10.1.0.5", Aliases=["a"])])
     (member,) = planned(seen, internal=True).members
     there = now(back)
-    assert differs(member, there, there.networks[0], API) == told
+    assert differs(member, there, there.networks[0], API, live=True) == told
 
 
 def test_one_that_runs_has_to_be_connected() -> None:
     (member,) = planned(observed(raw_network(), [raw_container("db", "10.1.0.5")]), internal=True).members
     raw = raw_container("db", None)
     ended = now(raw)
-    assert differs(member, ended, ended.networks[0], API) == []
+    assert differs(member, ended, ended.networks[0], API, live=False) == []
     raw["State"]["Status"] = "running"
     runs = now(raw)
-    assert differs(member, runs, runs.networks[0], API) == ["db is not connected"]
+    assert differs(member, runs, runs.networks[0], API, live=True) == ["db is not connected"]
+    stale = now(raw_container("db", "10.1.0.5"))
+    assert differs(member, stale, stale.networks[0], API, live=False) == ["db is not connected"]
 
 
 def test_what_is_other_than_it_was_is_told() -> None:
