@@ -364,26 +364,18 @@ class Recorder:
                 future.set_result(outcome)
 
     def _batch(self, draft: "Draft") -> Batch:
-        register, names, changes = self._register, self._names, self._register.changes
-        batch = Batch(
+        changed = self._register.take_changes()
+        return Batch(
             entries=tuple(draft.entries),
-            pairs={
-                pair: (names.network(pair.network), names.container(pair.container), register.memberships.get(pair))
-                for pair in changes.pairs
-            },
-            lives={id_: (names.container(id_), register.lives.get(id_)) for id_ in changes.lives},
-            networks={
-                id_: (register.networks.get(id_) or names.network(id_), id_ in register.networks)
-                for id_ in changes.networks
-            },
+            pairs=changed.pairs,
+            lives=changed.lives,
+            networks=changed.networks,
             handled=tuple(draft.digests),
             cursor=self._recorded_until(draft.cursor),
             verified=draft.verified,
             engine=draft.engine,
             began=draft.began,
         )
-        changes.pairs, changes.lives, changes.networks = set(), set(), set()
-        return batch
 
     def _recorded_until(self, cursor: int | None) -> int | None:
         """How far all is in the log: what still waits to be folded would be lost with this process."""

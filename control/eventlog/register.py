@@ -5,11 +5,22 @@ The transitions of one pair chain: each begins in the state in which the one bef
 stands and not of what an event claims.
 """
 
+from dataclasses import replace
+from typing import NamedTuple
+
 from control.eventlog.entries import Between, Entry, Known
 from control.eventlog.ledger import Ledger
 from control.eventlog.names import Names
 from control.eventlog.standing import ABSENT, RANK, Changes, Life, Pair, Standing
-from control.records import Cause, Endpoint, Kind, MembershipState, NetworkRef, Source
+from control.records import Cause, ContainerRef, Endpoint, Kind, MembershipState, NetworkRef, Source
+
+
+class Changed(NamedTuple):
+    """What of the standing changed: memberships (None: absent), lives (None: gone), networks (whether they are there)."""
+
+    pairs: dict[Pair, tuple[NetworkRef, ContainerRef, Known | None]]
+    lives: dict[str, tuple[ContainerRef, Life | None]]
+    networks: dict[str, tuple[NetworkRef, bool]]
 
 
 class Register:
@@ -105,6 +116,30 @@ class Register:
         if known.owed:
             known.owed = False
             self.changes.pairs.add(pair)
+
+    def take_changes(self) -> "Changed":
+        """What has changed since this was last asked, as it is now. It is a copy: while it is written by another
+        thread, more is folded, and none of that may be kept without the records that go with it."""
+        names, changes = self.names, self.changes
+        changed = Changed(
+            {
+                pair: (
+                    names.network(pair.network),
+                    names.container(pair.container),
+                    None
+                    if (known := self.memberships.get(pair)) is None
+                    else Known(known.state, known.since, known.endpoint, known.owed),
+                )
+                for pair in changes.pairs
+            },
+            {
+                id_: (names.container(id_), replace(life) if (life := self.lives.get(id_)) else None)
+                for id_ in changes.lives
+            },
+            {id_: (self.networks.get(id_) or names.network(id_), id_ in self.networks) for id_ in changes.networks},
+        )
+        changes.pairs, changes.lives, changes.networks = set(), set(), set()
+        return changed
 
     def networks_of(self, container: str) -> list[str]:
         """The networks that a container is on, connected or configured."""

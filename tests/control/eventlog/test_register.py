@@ -172,3 +172,20 @@ def test_what_stood_is_left_alone() -> None:
     move(reg, ABSENT, 5)
     reg.networks.clear()
     assert standing == Standing(memberships={PAIR: Known(CONNECTED, 1)}, networks={NET.id: NET})
+
+
+def test_what_is_being_written_does_not_change() -> None:
+    """What is folded while a batch is written belongs to the next: after a crash in between, it was never there."""
+    reg = Register(Standing(), Names([NET], [CTR]), Ledger())
+    move(reg, CONNECTED, 1)
+    reg.memberships[PAIR].owed = True
+    reg.lives[CTR.id] = Life(alive=True)
+    reg.changes.lives.add(CTR.id)
+    taken = reg.take_changes()
+    reg.clear_owed(PAIR)
+    reg.learn(PAIR, endpoint(1))
+    reg.lives[CTR.id].oom = True
+    assert taken.pairs == {PAIR: (NET, CTR, Known(CONNECTED, 1, owed=True))}
+    assert taken.lives == {CTR.id: (CTR, Life(alive=True))}
+    assert reg.take_changes().pairs == {PAIR: (NET, CTR, Known(CONNECTED, 1, endpoint(1)))}
+    assert reg.take_changes() == ({}, {}, {})
