@@ -16,7 +16,7 @@ from control.records import Cause, ContainerRef, Endpoint, Kind, MembershipState
 
 
 class Changed(NamedTuple):
-    """What of the standing changed: memberships (None: absent), lives (None: gone), networks (whether they are there)."""
+    """What of the standing changed: memberships (None: absent), lives (None: gone), networks (whether there)."""
 
     pairs: dict[Pair, tuple[NetworkRef, ContainerRef, Known | None]]
     lives: dict[str, tuple[ContainerRef, Life | None]]

@@ -8,7 +8,7 @@ from control.eventlog.entries import Between, Entry, Known
 from control.eventlog.ledger import Asked, Ledger
 from control.eventlog.names import Names
 from control.eventlog.register import Register, another
-from control.eventlog.standing import ABSENT, CONFIGURED, CONNECTED, Pair, Standing
+from control.eventlog.standing import ABSENT, CONFIGURED, CONNECTED, Life, Pair, Standing
 from control.records import Cause, ContainerRef, Endpoint, Kind, MembershipState, NetworkRef, RequestRef, Source
 from tests.control.eventlog.telling import chains
 from tests.control.eventlog.values import container, endpoint, network
