@@ -62,3 +62,7 @@ bench: venv ## Measure the counter beside the seed's server, on one mongod
 .PHONY: chaos
 chaos: venv ## A long random run that kills control and the engine: SEED=1 OPERATIONS=1000 CONTROL_KILLS=10 ENGINE_KILLS=5
 	@exec $(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --operations $(or $(OPERATIONS),1000) --control-kills $(or $(CONTROL_KILLS),10) --engine-kills $(or $(ENGINE_KILLS),5)
+
+.PHONY: contract
+contract: venv ## Schemathesis on a real control, longer than in the tests: EXAMPLES=200 SEED=1
+	@$(BIN)/python -m tests.contract --max-examples $(or $(EXAMPLES),200) --seed $(or $(SEED),1)

@@ -177,6 +177,7 @@ _FAULTS: Final = (
     Fault(Unsupported, "Run the container anew with a log driver that can be read, such as json-file or local.", (
         "configured logging driver does not support reading",
     )),
+    Fault(Invalid, "Give a port, or a range from the lower to the higher.", ("looking up for (publish|expose)",)),
     Fault(Invalid, "Correct the image's name.", ("repository name must", "invalid repository name")),
     Fault(NotFound, "List the containers, and use a name or full id from there.", ("no such container",)),
     Fault(NotFound, "Pull it with POST /images/pull, or build it with POST /images/build.", (

@@ -25,6 +25,7 @@ ELSEWHERE: Final = {
     ".venv/bin/python -m counter --reload": "counter/test_command.py",
     "make bench": "bench/test_bench.py",
     "make chaos": "chaos/test_chaos.py",
+    "make contract": "contract/test_schemathesis.py",
 }
 """Commands that do not end, or take the machine for themselves, and the tests that run them."""
 SECONDS: Final = 420
