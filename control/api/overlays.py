@@ -37,6 +37,14 @@ def is_hidden(network: Network) -> bool:
     return network.id == network.name
 
 
+def missing_overlay(names: list[str]) -> NotFound:
+    """The problem that says that the swarm has none of one of these names either."""
+    return NotFound(
+        f"There is no network {' or '.join(names)} on this engine, and the swarm has no attachable overlay of this "
+        "name. List the networks here and on a manager."
+    )
+
+
 async def connect_hidden(
     request: Request, network: Network, container: Container, wanted: WantedEndpoint
 ) -> Membership:

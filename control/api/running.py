@@ -17,7 +17,7 @@ from control.api.asking import asking
 from control.api.http import reply
 from control.api.idempotency import LABEL, Mark, labels_of, mark_of
 from control.api.operations import operation
-from control.api.overlays import network_for
+from control.api.overlays import is_hidden, missing_overlay, network_for
 from control.api.presence import while_there
 from control.api.state import state_of
 from control.engine import Engine
@@ -78,7 +78,12 @@ async def run_container(request: Request, wanted: WantedContainer) -> Response:
     _check_networks(attached)
     await asking(request, name=wanted.name)
     work = _run(request, wanted, attached, mark)
-    detail, warnings = await (work if mark else while_there(request, work))
+    try:
+        detail, warnings = await (work if mark else while_there(request, work))
+    except StartFailed as error:
+        if unseen := [it.network.name for it in attached if is_hidden(it.network)]:
+            raise missing_overlay(unseen) from error
+        raise
     made = ContainerRun(**dict(detail), warnings=tuple(warnings))
     return reply(made, status=201, headers={"Location": f"/containers/{detail.id}"})
 

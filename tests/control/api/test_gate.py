@@ -141,9 +141,11 @@ def test_request_ids(api: httpx2.Client) -> None:
 def test_each_request_is_one_line_of_json(api: httpx2.Client, control: Control) -> None:
     """With who asked, what for, how it ended and how long it took."""
     api.get("/networks/no-such", headers={"X-Request-ID": "look-for-me"})
-    lines = [json.loads(line) for line in control.log_path.read_text().splitlines() if "look-for-me" in line]
-    assert len(lines) == 1
-    line = lines[0]
+
+    def lines() -> list[dict[str, Any]]:
+        return [json.loads(line) for line in control.log_path.read_text().splitlines() if "look-for-me" in line]
+
+    (line,) = eventually(lines)
     assert (line["event"], line["method"], line["path"]) == ("http.request", "GET", "/networks/no-such")
     assert (line["status"], line["problem"], line["principal"]) == (404, "not-found", "admin")
     assert line["duration_ms"] > 0

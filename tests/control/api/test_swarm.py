@@ -15,6 +15,10 @@ from tests.support.fixtures import load_images
 from tests.support.polling import eventually
 from tests.support.swarm import FIRST, SECOND, Node, two_nodes
 
+GOSSIP = 120.0
+"""Seconds: what one engine has not heard from the other of who is where, it hears with the next exchange of all, which
+is each 30 s (20.10)."""
+
 
 @pytest.fixture(scope="module")
 def lone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[PrivateEngine, httpx2.Client]]:
@@ -192,8 +196,8 @@ def test_containers_of_two_engines_meet_by_name(nodes: tuple[Node, Node]) -> Non
     run(one.api, "east", networks=["wide"])
     west = run(two.api, "west", networks=["wide"])
     assert [it["network"]["name"] for it in west["networks"]] == ["wide"]
-    eventually(lambda: execute(one.api, "east", "ping", "-c1", "-W1", "west")["exit_code"] == 0)
-    eventually(lambda: execute(two.api, "west", "ping", "-c1", "-W1", "east")["exit_code"] == 0)
+    eventually(lambda: execute(one.api, "east", "ping", "-c1", "-W1", "west")["exit_code"] == 0, within=GOSSIP)
+    eventually(lambda: execute(two.api, "west", "ping", "-c1", "-W1", "east")["exit_code"] == 0, within=GOSSIP)
     for node, name in ((one, "east"), (two, "west")):
         assert node.api.delete(f"/containers/{name}", params={"force": "true"}).status_code == 204
 
@@ -210,7 +214,7 @@ def test_a_worker_connects_to_an_overlay_that_it_does_not_show(nodes: tuple[Node
     assert connected.json()["network"] == {"id": network, "name": "wide"}
     assert connected.headers["location"].startswith(f"/networks/{network}/containers/")
     assert two.api.put("/networks/wide/containers/south", json={"aliases": ["pole"]}).status_code == 200
-    eventually(lambda: execute(one.api, "north", "ping", "-c1", "-W1", "pole")["exit_code"] == 0)
+    eventually(lambda: execute(one.api, "north", "ping", "-c1", "-W1", "pole")["exit_code"] == 0, within=GOSSIP)
     wanted = {"container": "south", "network": "wide", "kind": "network.connect"}
     eventually(lambda: two.api.get("/events", params=wanted).json()["items"])
     (record,) = two.api.get("/events", params=wanted).json()["items"]
