@@ -66,23 +66,32 @@ class Asking:
     """A connection that stays open, over TCP or to a socket's path."""
 
     def __init__(self, url: str, token: str | None = None) -> None:
-        parts = urlsplit(url)
+        self._place = urlsplit(url)
         self._headers = {"Content-Type": "application/json"}
-        if token is None:
+        if token is not None:
+            self._headers["Authorization"] = f"Bearer {token}"
+        self._open()
+
+    def _open(self) -> None:
+        if self._place.hostname is None:
             self._connection = http.client.HTTPConnection("engine")
             self._connection.sock = socket.socket(socket.AF_UNIX)
-            self._connection.sock.connect(parts.path)
+            self._connection.sock.connect(self._place.path)
         else:
-            self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port)
+            self._connection = http.client.HTTPConnection(self._place.hostname, self._place.port)
             self._connection.connect()
             self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._headers["Authorization"] = f"Bearer {token}"
 
     def ask(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401  (any JSON)
         """What it answers; an error ends the bench."""
         sent = None if body is None else json.dumps(body)
-        self._connection.request(method, path, sent, self._headers)
-        response = self._connection.getresponse()
+        try:
+            self._connection.request(method, path, sent, self._headers)
+            response = self._connection.getresponse()
+        except (http.client.RemoteDisconnected, BrokenPipeError):  # it was idle for longer than is waited for
+            self._open()
+            self._connection.request(method, path, sent, self._headers)
+            response = self._connection.getresponse()
         text = response.read()
         if response.status >= 400:
             raise RuntimeError(f"{method} {path}: {response.status} {text[:300]!r}")
