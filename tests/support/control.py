@@ -15,7 +15,7 @@ import httpx2
 
 from counter.embedded import free_port
 
-READY_SECONDS: Final = 20.0
+READY_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 15.0
 
 
