@@ -205,10 +205,10 @@ def test_a_client_that_goes_away_ends_its_build(api: httpx2.Client, engine: Priv
 
 def outcomes_open(api: httpx2.Client) -> bool:
     """Whether the newest request to build has no outcome in the log yet."""
-    query: dict[str, Any] = {"kind": "request", "limit": 1000}
+    query: dict[str, Any] = {"kind": "request", "limit": 1000, "order": "desc"}
     items = api.get("/events", params=query).json()["items"]
     phases = [it["detail"]["phase"] for it in items if it["detail"]["action"] == "image.build"]
-    return bool(phases[-1] != "outcome")
+    return bool(phases[0] != "outcome")
 
 
 def test_an_image_is_shown_whole(api: httpx2.Client) -> None:
@@ -400,4 +400,4 @@ def test_what_is_wrong_with_a_pull(api: httpx2.Client, control: Control) -> None
     assert answer.status_code == 502
     assert pull(api, image="-x", credentials={**secret, "more": 1}).status_code == 422
     assert "s3cret" not in answer.text + control.log_path.read_text()
-    assert "s3cret" not in json.dumps(api.get("/events", params={"kind": "request", "limit": 1000}).json())
+    assert "s3cret" not in json.dumps(api.get("/events", params={"kind": "request", "limit": 1000, "order": "desc"}).json())

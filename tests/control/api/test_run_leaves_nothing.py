@@ -130,7 +130,7 @@ def test_a_client_that_breaks_off(api: httpx2.Client, engine: PrivateEngine, con
     eventually(lambda: things(engine) == (set(), set()))
 
     def outcome() -> list[dict[str, Any]]:
-        items = api.get("/events", params={"kind": "request", "limit": 1000}).json()["items"]
+        items = api.get("/events", params={"request": "brokenoff", "kind": "request"}).json()["items"]
         return [item for item in items if item["detail"].get("problem") == "client-gone"]
 
     assert eventually(outcome)[-1]["detail"]["action"] == "container.run"
