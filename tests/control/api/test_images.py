@@ -400,4 +400,6 @@ def test_what_is_wrong_with_a_pull(api: httpx2.Client, control: Control) -> None
     assert answer.status_code == 502
     assert pull(api, image="-x", credentials={**secret, "more": 1}).status_code == 422
     assert "s3cret" not in answer.text + control.log_path.read_text()
-    assert "s3cret" not in json.dumps(api.get("/events", params={"kind": "request", "limit": 1000, "order": "desc"}).json())
+    assert "s3cret" not in json.dumps(
+        api.get("/events", params={"kind": "request", "limit": 1000, "order": "desc"}).json()
+    )
