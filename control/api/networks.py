@@ -144,8 +144,8 @@ async def inspect_network(request: Request) -> Response:
 async def remove_network(request: Request, query: RemoveQuery) -> Response:
     """Remove a network. 409 while containers use it, naming them; `force` disconnects them first.
 
-    A container that does not run and would join the network uses it too: Docker itself would let the network go, and
-    the container could not start any more.
+    Containers that do not run keep no network. They are taken off it first, which is remembered for a restore: Docker
+    would let the network go under them, and they could not start any more.
     """
     engine = engine_of(request)
     network = await engine.networks.resolve(request.path_params["network"])
@@ -157,13 +157,11 @@ async def remove_network(request: Request, query: RemoveQuery) -> Response:
             detail = await engine.networks.inspect(network.id, name=network.name)
             check_match(request, etag_of(detail))
             there = {member.container.id for member in detail.containers}
-            if not query.force or there <= held:
-                users = await _users(request, detail, force=query.force)
-                if users:
-                    raise _in_use(detail, users)
+            if users := await _users(request, detail, force=query.force):
+                raise _in_use(detail, users)
+            if there <= held:
                 await asking(request, network=network)
-                if query.force:
-                    await _empty(request, network, detail)
+                await _empty(request, network, detail, force=query.force)
                 await _remove(request, network)
                 return no_content()
         held |= there
@@ -177,7 +175,11 @@ async def _users(request: Request, network: NetworkDetail, *, force: bool) -> li
         others = await engine_of(request).networks.list()
         users += sorted(other.name for other in others if other.config_from == network.name)
     if not force:
-        users += [member.container.name or member.container.id for member in network.containers]
+        users += [
+            member.container.name or member.container.id
+            for member in network.containers
+            if member.state is MembershipState.CONNECTED
+        ]
         # A load balancer of the swarm's goes with the network.
         users += [it.name or it.container or "" for it in network.other_endpoints if network.scope != "swarm"]
     return users
@@ -190,9 +192,6 @@ def _in_use(network: NetworkDetail, users: list[str]) -> InUse:
     if network.services:
         return InUse(f"{named} Remove the services first, or take them off the network.", users=users)
     told = [named]
-    waiting = [it.container.name or "" for it in network.containers if it.state is not MembershipState.CONNECTED]
-    if waiting:
-        told.append(f"Without it, {', '.join(waiting)} could not start any more.")
     forgotten = [it.name or "" for it in network.other_endpoints if network.scope != "swarm"]
     if forgotten:
         told.append(f"No container has the endpoint {', '.join(forgotten)}, which the engine forgot to remove.")
@@ -200,8 +199,9 @@ def _in_use(network: NetworkDetail, users: list[str]) -> InUse:
     return InUse(" ".join(told), users=users)
 
 
-async def _empty(request: Request, network: Network, detail: NetworkDetail) -> None:
-    """Disconnect all, and free what the engine forgot. How each was is remembered, if the network should stay."""
+async def _empty(request: Request, network: Network, detail: NetworkDetail, *, force: bool) -> None:
+    """Disconnect all, and with `force` free what the engine forgot. How each was is remembered, if the network should
+    stay."""
     engine, memory = engine_of(request), state_of(request)["memory"]
     for member in detail.containers:
         try:
@@ -210,7 +210,7 @@ async def _empty(request: Request, network: Network, detail: NetworkDetail) -> N
             continue
         await reconnect.remember(memory, member, network)
         await reconnect.disconnect(engine, network, container)
-    for other in detail.other_endpoints:
+    for other in detail.other_endpoints if force else ():
         if other.name is not None and (other.container is not None or network.scope != "swarm"):
             await engine.networks.free(network.id, other.name)
 

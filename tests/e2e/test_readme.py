@@ -24,6 +24,8 @@ ELSEWHERE: Final = {
     "COUNTER_MONGODB_URL=mongodb://127.0.0.1 .venv/bin/python -m counter": "counter/test_http.py",
     ".venv/bin/python -m counter --reload": "counter/test_command.py",
     "make bench": "bench/test_bench.py",
+    ".venv/bin/python -m tests.bench --only log": "bench/test_eventlog.py",
+    ".venv/bin/python -m tests.bench --only api": "bench/test_bench.py",
     "make chaos": "chaos/test_chaos.py",
     "make contract": "contract/test_schemathesis.py",
 }

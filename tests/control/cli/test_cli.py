@@ -1,5 +1,6 @@
 """The `pontlevis` command as a person or a script meets it: the real program, beside a real control."""
 
+import contextlib
 import json
 import os
 import signal
@@ -185,8 +186,13 @@ class Follower:
             into.extend(iter(pipe.readline, ""))
 
     def interrupt(self) -> int:
-        self.process.send_signal(signal.SIGINT)
-        code = self.process.wait(DEADLINE)
+        # As a person does who sees that nothing happens: one that comes while a generator ends is lost in CPython.
+        for within in (5, 5, DEADLINE):
+            self.process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(within)
+                break
+        code = self.process.wait(0)
         for thread in self._threads:
             thread.join()
         return code
