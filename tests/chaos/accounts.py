@@ -327,7 +327,8 @@ def _concerns(done: Done, line: Line) -> bool:
         return done.network is None or line.network == done.network
     if done.container is not None:
         return line.container == done.container
-    return name is None or done.container_name is None or name == done.container_name
+    # Asked for by its name, it may have been renamed meanwhile: `w6` and `w6x` are the names of one slot.
+    return name is None or done.container_name is None or name.rstrip("x") == done.container_name.rstrip("x")
 
 
 def _idle(done: Done) -> bool:

@@ -354,7 +354,9 @@ class TestWhoItWas:
     def test_a_request_for_a_container_that_never_came_to_be_is_known_by_its_name(self) -> None:
         same = done("run", 0.9, 1.3, via="api", request="r1", container=None)
         other = done("run", 0.9, 1.3, via="api", request="r1", container=None, container_name="c1")
+        renamed = done("disconnect", 0.9, 1.3, via="api", request="r1", container=None, container_name="c0x")
         assert attributions(self.log("request", "r1"), {"r1": same}) == []
+        assert attributions(self.log("request", "r1"), {"r1": renamed}) == []
         assert [problem.sort for problem in attributions(self.log("request", "r1"), {"r1": other})] == ["attribution"]
 
     def test_a_request_for_a_network(self) -> None:
