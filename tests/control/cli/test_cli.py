@@ -1,6 +1,5 @@
 """The `pontlevis` command as a person or a script meets it: the real program, beside a real control."""
 
-import contextlib
 import json
 import os
 import signal
@@ -166,7 +165,8 @@ class Follower:
         self.lines: list[str] = []
         self.said: list[str] = []
         self.process = subprocess.Popen(
-            [COMMAND, "events", "--follow", "--json", *arguments],
+            # A test run in the background of a script is deaf to Ctrl-C, and so would be what it starts.
+            ["env", "--default-signal=INT", COMMAND, "events", "--follow", "--json", *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -186,13 +186,8 @@ class Follower:
             into.extend(iter(pipe.readline, ""))
 
     def interrupt(self) -> int:
-        # As a person does who sees that nothing happens: one that comes while a generator ends is lost in CPython.
-        for within in (5, 5, DEADLINE):
-            self.process.send_signal(signal.SIGINT)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(within)
-                break
-        code = self.process.wait(0)
+        self.process.send_signal(signal.SIGINT)
+        code = self.process.wait(DEADLINE)
         for thread in self._threads:
             thread.join()
         return code
