@@ -11,11 +11,10 @@ from typing import Final, NamedTuple
 import orjson
 
 from control.endpoints import membership_on
-from control.records import Container, Image, Kept, Network, PruneItem, Volume
+from control.records import BUILT_IN, GATEWAYS, Container, Image, Kept, Network, PruneItem, Volume
 from control.wanted import WantedFullPrune, WantedPrune
 from control.wanted.prune import instant_of
 
-BUILT_IN: Final = frozenset({"bridge", "host", "none", "docker_gwbridge"})
 STOPPED: Final = frozenset({"created", "exited", "dead"})
 ANONYMOUS: Final = "com.docker.volume.anonymous"
 """The label of a volume that nobody named, from Docker 23 on. Before, it can be told by its name alone."""
@@ -105,7 +104,7 @@ def networks(
         users += [it.name for it in found if network.config_only and it.config_from == network.name]
         users += services.get(network.id, ())
         kept = None
-        if network.name in BUILT_IN or network.ingress:
+        if network.name in BUILT_IN or network.name == GATEWAYS or network.ingress:
             kept = Kept(id=network.id, name=network.name, why="built-in")
         elif users:
             kept = Kept(id=network.id, name=network.name, why="in-use", users=tuple(sorted(users)))

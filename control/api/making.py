@@ -37,7 +37,7 @@ from control.api.state import State, state_of
 from control.api.streams import in_a_task, problem_message
 from control.contexts import write_context
 from control.errors import Ambiguous, BuildFailed, Forbidden, Invalid, NotFound, Problem, RegistryAway
-from control.records import ImageDetail, Progress
+from control.records import BUILT_IN, ImageDetail, Progress
 from control.wanted import Filled, ImageName, WantedBuild, WantedPull
 from control.wanted.images import Platform
 
@@ -46,7 +46,6 @@ PROGRESS: Final = Media(
 )
 _TAR_TYPES: Final = ("application/x-tar", "application/gzip", "application/x-gzip")
 _CHUNK: Final = 1 << 20
-_BUILT_IN: Final = frozenset({"bridge", "default", "host", "none"})
 
 Names = Annotated[tuple[ImageName, ...], BeforeValidator(several)]
 Steps = AsyncGenerator[Progress, None]
@@ -226,7 +225,7 @@ async def _by_tar(request: Request, query: BuildQuery, state: State, context: IO
 
 async def _on_a_network(state: State, wanted: WantedBuild) -> WantedBuild:
     """With the network's full id in the place of what it was called; of a container's network there is none."""
-    if wanted.network is None or wanted.network in _BUILT_IN:
+    if wanted.network is None or wanted.network in BUILT_IN or wanted.network == "default":
         return wanted
     network = await state["engine"].networks.resolve(wanted.network)
     return wanted.model_copy(update={"network": network.id})

@@ -19,7 +19,6 @@ from control.api.idempotency import LABEL, labels_of, mark_of
 from control.api.methods import by_method
 from control.api.operations import operation
 from control.api.state import engine_of, state_of
-from control.engine.networks import BUILT_IN
 from control.engine.remembered import Read
 from control.errors import (
     AddressConflict,
@@ -33,7 +32,7 @@ from control.errors import (
     NotFound,
     Unsupported,
 )
-from control.records import MembershipState, Network, NetworkDetail
+from control.records import BUILT_IN, MembershipState, Network, NetworkDetail
 from control.topology import reconnect
 from control.wanted import WantedNetwork
 
@@ -204,9 +203,8 @@ async def _empty(request: Request, network: Network, detail: NetworkDetail, *, f
     stay."""
     engine, memory = engine_of(request), state_of(request)["memory"]
     for member in detail.containers:
-        try:
-            container = await engine.containers.inspect(member.container.id)
-        except NotFound:
+        container = await engine.containers.inspect_or_none(member.container.id)
+        if container is None:
             continue
         await reconnect.remember(memory, member, network)
         await reconnect.disconnect(engine, network, container)

@@ -53,7 +53,7 @@ class Containers(Lifecycle):
 
     async def inspect_each(self, ids: Sequence[str]) -> builtins.list[Container]:
         """The containers of these full ids, all at once; without those that are gone."""
-        found = await asyncio.gather(*(self._inspect_or_none(id_) for id_ in ids))
+        found = await asyncio.gather(*(self.inspect_or_none(id_) for id_ in ids))
         return [container for container in found if container is not None]
 
     async def ids(self) -> tuple[str, ...]:
@@ -61,10 +61,11 @@ class Containers(Lifecycle):
         async with self._connection.use() as docker:
             return tuple(container.id for container in await docker.containers.list(all="true"))
 
-    async def _inspect_or_none(self, container_id: str) -> Container | None:
+    async def inspect_or_none(self, container_id: str) -> Container | None:
+        """The container of this full id; None where it is gone."""
         try:
             return await self.inspect(container_id)
-        except NotFound:  # removed since the list
+        except NotFound:
             return None
 
     async def sizes(self, ids: Sequence[str]) -> dict[str, int]:

@@ -22,14 +22,11 @@ from control.engine.remembered import Read, Remembered
 from control.engine.resolve import resolve
 from control.engine.spec import endpoint_config, network_config
 from control.errors import AddressConflict, NameTaken, NotConnected, NotFound, Unsupported
-from control.records import ContainerRef, Endpoint, Membership, Network, NetworkDetail
+from control.records import BUILT_IN, ContainerRef, Endpoint, Membership, Network, NetworkDetail
 from control.wanted import WantedEndpoint, WantedNetwork
 
 ALLOCATION: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 0)
 """Seconds between looks at a network that a swarm has yet to allocate."""
-
-BUILT_IN: Final = frozenset({"bridge", "host", "none"})
-"""The networks that every engine has, and keeps."""
 
 IPV4_OFF: Final = (1, 48)
 """The first API version that can make a network without IPv4."""

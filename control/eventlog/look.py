@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from control.errors import EngineTimeout, NotFound, Problem
 from control.eventlog.standing import Pair, Shown
 from control.records import (
+    BUILT_IN,
+    GATEWAYS,
     Container,
     Endpoint,
     Membership,
@@ -31,12 +33,6 @@ AT_ONCE: Final = 8
 PATIENCE: Final = 2.0
 """Seconds for an inspect. A container's waits for a start that is under way, and one stuck start must not hold up
 the log."""
-
-BUILT_IN: Final = frozenset({"bridge", "host", "none"})
-"""Networks that a container is on by name: after a restart the engine has another `bridge`, and it joins that one."""
-
-GATEWAYS: Final = "docker_gwbridge"
-"""A swarm's bridge to the outside: its endpoints are of the engine's own making, of which it tells no events."""
 
 Key = TypeVar("Key")
 Found = TypeVar("Found")
@@ -116,6 +112,7 @@ def resolved(container: Container, networks: Mapping[str, NetworkRef]) -> Contai
 
 def _network_of(member: Membership, networks: Mapping[str, NetworkRef]) -> str:
     name, id_ = member.network.name, member.network.id
+    # The built-in ones it is on by name: after a restart the engine has another `bridge`, and it joins that one.
     if id_ and name not in BUILT_IN:
         return id_
     if name in networks:

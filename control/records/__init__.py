@@ -34,6 +34,8 @@ from control.records.events import (
 from control.records.execs import ContainerLogs, ExecResult, ExecState, LogEnd, LogLine
 from control.records.images import Image, ImageDetail, Progress, User
 from control.records.networks import (
+    BUILT_IN,
+    GATEWAYS,
     AddressPool,
     AddressUse,
     EndpointOptions,
@@ -56,6 +58,8 @@ from control.records.swarm import Swarm, SwarmManager, SwarmRole, SwarmState, Sw
 from control.records.volumes import Volume, VolumeDetail, VolumeUser
 
 __all__ = [
+    "BUILT_IN",
+    "GATEWAYS",
     "AddressPool",
     "AddressUse",
     "Cause",

@@ -1,10 +1,16 @@
 """Networks, and containers as members of them."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from control.instants import Instant
 from control.records.base import Record
 from control.records.events import ContainerRef, Endpoint, MembershipState
+
+BUILT_IN: Final = frozenset({"bridge", "host", "none"})
+"""The networks that every engine has, and keeps."""
+
+GATEWAYS: Final = "docker_gwbridge"
+"""A swarm's bridge to the outside: its endpoints are of the engine's own making, of which it tells no events."""
 
 
 class NetworkName(Record):

@@ -17,9 +17,9 @@ from pydantic import ValidationError
 
 from control import addresses
 from control.endpoints import membership_on
-from control.engine.networks import BUILT_IN
 from control.errors import AddressConflict, AddressesOutside, Conflict, Forbidden, InUse, Invalid
 from control.records import (
+    BUILT_IN,
     AddressPool,
     Container,
     Ipam,

@@ -30,7 +30,7 @@ from control.errors import (
     ReplacementUnfinished,
 )
 from control.memory import Memory
-from control.records import Container, ContainerRef, Ipam, Network, NetworkDetail, NetworkSettings
+from control.records import ContainerRef, Ipam, Network, NetworkDetail, NetworkSettings
 from control.topology import reconnect
 from control.topology.planning import Observed
 from control.topology.replacement import (
@@ -63,16 +63,8 @@ async def observe(engine: Engine, network: Network) -> Observed:
     detail, networks = await asyncio.gather(
         engine.networks.inspect(network.id, name=network.name), engine.networks.list()
     )
-    found = await asyncio.gather(*(_container(engine, member.container.id) for member in detail.containers))
-    containers = tuple(it for it in found if it is not None)
-    return Observed(network=detail, containers=containers, networks=tuple(networks))
-
-
-async def _container(engine: Engine, container_id: str) -> Container | None:
-    try:
-        return await engine.containers.inspect(container_id)
-    except NotFound:
-        return None
+    containers = await engine.containers.inspect_each([member.container.id for member in detail.containers])
+    return Observed(network=detail, containers=tuple(containers), networks=tuple(networks))
 
 
 class Replacements:
@@ -225,9 +217,12 @@ class Replacements:
 
     async def _look(self, network: Network, member: Member) -> reconnect.Seen | None:
         """A member as both the network and the container show it; None where it was removed meanwhile."""
-        if await _container(self._engine, member.was.container.id) is None:
-            return None
-        return await reconnect.look(self._engine, network.id, member.was.container.id)
+        try:
+            return await reconnect.look(self._engine, network.id, member.was.container.id)
+        except NotFound:
+            if await self._engine.containers.inspect_or_none(member.was.container.id) is None:
+                return None
+            raise
 
     def _differs(self, member: Member, seen: reconnect.Seen) -> list[str]:
         if seen.member is None:
@@ -237,7 +232,7 @@ class Replacements:
     async def _compare(self, network: Network, members: Iterable[Member]) -> list[str]:
         told: list[str] = []
         for member in members:
-            now = await _container(self._engine, member.was.container.id)
+            now = await self._engine.containers.inspect_or_none(member.was.container.id)
             present = None if now is None else membership_on(now, network)
             if now is not None and present is not None:
                 told += by_chance(member, now, present, self._version)
@@ -249,7 +244,7 @@ class Replacements:
             at = standing(plan.model_copy(update={"back": True}), await self._engine.networks.list())
             told = [f"the network {plan.network.name} is not there"] if at.old is None else []
             for member in plan.members:
-                now = await _container(self._engine, member.was.container.id)
+                now = await self._engine.containers.inspect_or_none(member.was.container.id)
                 if now is not None and (at.old is None or membership_on(now, at.old) is None):
                     told.append(f"{now.name} is not on {plan.network.name}")
         except Problem as problem:

@@ -10,6 +10,17 @@ ALPINE: Final = "alpine"
 
 SLEEP: Final = ["sleep", "100000"]
 
+EVERYTHING: Final[dict[str, Any]] = {
+    "aliases": ["visitor", "friend"],
+    "ipv4": "10.120.0.77",
+    "ipv6": "fd00:120::77",
+    "link_local": ["169.254.7.7"],
+    "links": ["neighbour:next-door"],
+    "options": {"org.example.colour": "red"},
+}
+"""Every option of an endpoint that 20.10 heeds on a connect, on networks of 10.120.0.0/24 and fd00:120::/64 with a
+`neighbour`."""
+
 
 def problem_of(answer: httpx2.Response) -> dict[str, Any]:
     """The problem object of an answer that must be one, whole."""

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import httpx2
 import pytest
 
-from tests.support.api import execute, problem_of, run
+from tests.support.api import EVERYTHING, execute, problem_of, run
 from tests.support.engine import PrivateEngine
 from tests.support.polling import eventually
 
@@ -30,16 +30,6 @@ def endpoint(engine: PrivateEngine, network: str = "island", container: str = "g
 
 def kind_of(answer: httpx2.Response) -> tuple[int, str]:
     return answer.status_code, problem_of(answer)["type"].rpartition(":")[2]
-
-
-EVERYTHING: dict[str, Any] = {
-    "aliases": ["visitor", "friend"],
-    "ipv4": "10.120.0.77",
-    "ipv6": "fd00:120::77",
-    "link_local": ["169.254.7.7"],
-    "links": ["neighbour:next-door"],
-    "options": {"org.example.colour": "red"},
-}
 
 
 def test_every_option_is_so_on_the_engine(api: httpx2.Client, engine: PrivateEngine) -> None:

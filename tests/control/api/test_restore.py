@@ -6,20 +6,12 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.support.api import ALPINE, SLEEP, execute, problem_of, run
+from tests.support.api import ALPINE, EVERYTHING, SLEEP, execute, problem_of, run
 from tests.support.control import running_control
 from tests.support.engine import PrivateEngine
 
 PLACE = "/networks/island/containers/guest"
 RESTORE = {"restore": True}
-EVERYTHING: dict[str, Any] = {
-    "aliases": ["visitor", "friend"],
-    "ipv4": "10.120.0.77",
-    "ipv6": "fd00:120::77",
-    "link_local": ["169.254.7.7"],
-    "links": ["neighbour:next-door"],
-    "options": {"org.example.colour": "red"},
-}
 
 
 def prepare(api: httpx2.Client) -> None:
